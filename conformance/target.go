@@ -1,0 +1,270 @@
+package conformance
+
+import (
+	"context"
+	"crypto/rsa"
+	"net/http"
+	"time"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+)
+
+// Kind is what a target is.
+type Kind string
+
+const (
+	KindEPS        Kind = "eps"
+	KindAuthServer Kind = "authserver"
+	KindModule     Kind = "module"
+)
+
+// Target is a system under judgement. What it lets the bench do beyond naming
+// itself are the interfaces of this file; Capabilities says which of them hold.
+type Target interface {
+	Identity() Identity
+	Capabilities() Capabilities
+	Close() error
+}
+
+// Identity is what was judged, for the head of the report.
+type Identity struct {
+	Kind    Kind              `json:"kind"`
+	Name    string            `json:"name"`
+	Version string            `json:"version"`
+	HSM     map[string]string `json:"hsm"`   // kind, library, model, firmware, one entry a strategy
+	Store   map[string]string `json:"store"` // engine, version
+}
+
+// Capability is something that a target lets the bench do. The catalogue names
+// those that a claim needs; Run applies them before each spec.
+type Capability string
+
+// Each capability is the interface of the same meaning.
+const (
+	CanEnrol      Capability = "enrolment"   // Enroller
+	CanProvision  Capability = "phone"       // Provisioner
+	CanValidate   Capability = "validation"  // Validator
+	CanImportSeed Capability = "seed-import" // SeedImporter
+	CanSetClock   Capability = "clock"       // Clock
+	CanReadDB     Capability = "db-read"     // Database
+	CanReadLogs   Capability = "logs"        // Logs
+	CanSeeRoutes  Capability = "listeners"   // Listeners
+	CanRestart    Capability = "restart"     // Restarter
+	CanTraceHSM   Capability = "hsm-trace"   // HSMTracer
+	CanSeeObjects Capability = "hsm-objects" // HSMObjects
+	CanTwin       Capability = "second-eps"  // Twin
+	CanReadAudit  Capability = "audit-read"  // Auditor
+	CanTapPlugin  Capability = "plugin-tap"  // PluginTap
+	CanCallModule Capability = "module"      // ModuleHolder
+	CanWriteDB    Capability = "db-write"    // not built yet
+	CanReadMemory Capability = "process-memory"
+	CanKill       Capability = "kill"
+	CanControlHSM Capability = "hsm-control"
+)
+
+// Capabilities is a set of them.
+type Capabilities map[Capability]bool
+
+// Enroller plays the bank.
+type Enroller interface {
+	Enrol(ctx context.Context, e EnrolRequest) (Enrolled, error)
+	Status(ctx context.Context, token string) (state string, err error)
+	Change(ctx context.Context, token, operation string) error // "revoke", "suspend", "resume"
+	Reissue(ctx context.Context, token string) (registrationCode string, err error)
+	// Declared is what the target says of itself.
+	Declared() Declared
+}
+
+// EnrolRequest asks for a token; zero fields leave the choice to the target.
+type EnrolRequest struct {
+	Service, User string
+	Suite         string
+	PINDigits     int
+	Validity      time.Duration
+}
+
+// Enrolled is what the bank gets, once. RegistrationCode is "LOCATOR-DIGITS".
+type Enrolled struct {
+	Token, PIN, RegistrationCode string
+	Expires                      time.Time
+}
+
+// Declared are the limits that a target states (TARGET.md, declared).
+type Declared struct {
+	PINDigits      int
+	CodeDigits     int
+	CodeTries      int
+	CodeValidity   time.Duration
+	Suite          string
+	LockAfter      int // consecutive failures
+	LookAhead      int // HOTP
+	Window         int // TOTP, steps to either side
+	KDFIterations  int
+	Services       []string      // at least two
+	RefusalQuantum time.Duration // refusals leave on this grid
+}
+
+// Provisioner carries bytes between a phone and the EPS; it understands none of them.
+type Provisioner interface {
+	// Provision posts body as a phone at the address from would (a loopback address, or empty).
+	Provision(ctx context.Context, from string, body []byte) (Answer, error)
+	Pinned() Pinned
+}
+
+// Answer is an HTTP answer as it came.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	Took   time.Duration
+}
+
+// Pinned is what the mobile application carries for its EPS.
+type Pinned struct {
+	EPS           string // name
+	KeyID         []byte // 16 bytes
+	Key           *rsa.PublicKey
+	Suite         int // of PROTOCOL.md
+	MinIterations int
+}
+
+// Validator asks the authentication server about an OTP.
+type Validator interface {
+	Validate(ctx context.Context, service, user, otp string) (Validation, error)
+}
+
+// Validation is the answer to one OTP. Raw is the whole body, for the indistinguishability claims.
+type Validation struct {
+	Accepted bool
+	Status   int
+	Raw      []byte
+}
+
+// SeedImporter puts a known seed into the authentication server, as a test would.
+type SeedImporter interface {
+	ImportSeed(ctx context.Context, s Seed) (token string, err error)
+}
+
+// Seed is an OATH secret with its suite ("HOTP-SHA1-6", "TOTP-SHA256-8-30") and first counter.
+type Seed struct {
+	Service, User, Suite string
+	Secret               []byte
+	Counter              uint64
+}
+
+// Clock is the target's clock: a Part, never a route.
+type Clock interface {
+	Now() time.Time
+	SetClock(time.Time)
+}
+
+// Restarter stops the target and starts it again on the same HSM and store.
+// Hard ends it as SIGKILL does, where the target can.
+type Restarter interface {
+	Restart(ctx context.Context, hard bool) error
+}
+
+// Database reads everything that the target stores.
+type Database interface {
+	// Dump gives every table of every database of the target.
+	Dump(ctx context.Context) ([]Table, error)
+	// Files gives the files that the database engine writes: data, journal, log.
+	Files(ctx context.Context) (map[string][]byte, error)
+}
+
+// Table is one table, dumped.
+type Table struct {
+	Database, Name string
+	Columns        []string
+	Rows           [][][]byte // nil: NULL
+}
+
+// Logs gives all that the target has logged since it started.
+type Logs interface {
+	Logs(ctx context.Context) ([]byte, error)
+}
+
+// Listeners knows the surfaces of the target and every documented route.
+type Listeners interface {
+	Surfaces() []Surface
+}
+
+// Surface is one listener. Client speaks to it with the best credentials that exist for it;
+// Stranger with none.
+type Surface struct {
+	Name             string // "bank", "public", "operations", "plugin", "auth"
+	URL              string
+	Client, Stranger *http.Client
+	Routes           []Route
+}
+
+// Route is one documented method and path; Body is a valid body, where it takes one.
+type Route struct {
+	Method, Path, ContentType string
+	Body                      []byte
+	Safe                      bool // changes nothing
+}
+
+// HSMTracer gives the PKCS#11 calls of the target's HSM since the mark.
+type HSMTracer interface {
+	Mark() int
+	Calls(since int) []HSMCall
+}
+
+// HSMCall is one call as a trace keeps it: names and lengths, never values.
+type HSMCall struct {
+	Function  string
+	Mechanism string
+	Session   uint
+	Handles   []uint
+	Template  []HSMAttribute
+	Lengths   []int // of the byte arguments and results
+	Return    string
+}
+
+// HSMAttribute is an attribute of a template: small public values (booleans, classes, types, lengths) in clear, others by length.
+type HSMAttribute struct {
+	Name  string
+	Value string
+	Len   int
+}
+
+// HSMObjects opens a session of its own on the target's tokens: "eps" and "authserver".
+type HSMObjects interface {
+	HSM(ctx context.Context, which string) (Slot, error)
+}
+
+// Slot is a logged-in place on a module. Reset is for tests that own the slot.
+type Slot struct {
+	Module cryptoki.Module
+	ID     uint
+	PIN    string
+}
+
+// ModuleHolder lends a PKCS#11 module with a token that the suite may use: the target
+// of kind module, or the HSM of an EPS.
+type ModuleHolder interface {
+	Slot(ctx context.Context) (Slot, error)
+}
+
+// Twin starts a second target of the same kind with its own keys and name.
+type Twin interface {
+	Twin(ctx context.Context) (Target, error)
+}
+
+// Auditor reads and verifies the audit.
+type Auditor interface {
+	Audit(ctx context.Context, token string) ([]AuditEntry, error)
+	VerifyAudit(ctx context.Context) error
+}
+
+// AuditEntry is one record.
+type AuditEntry struct {
+	Event, Token, Detail string
+	At                   time.Time
+}
+
+// PluginTap sees what the EPS sends to the authentication server.
+type PluginTap interface {
+	PluginMessages() [][]byte
+}

@@ -1,0 +1,53 @@
+package reference
+
+import "fmt"
+
+// State is where a token stands in its life.
+type State string
+
+const (
+	Pending     State = "pending"     // made here, not yet known to the authentication server
+	Issued      State = "issued"      // waiting for a phone
+	Provisioned State = "provisioned" // on a phone
+	Suspended   State = "suspended"   // on a phone, OTPs refused until resumed
+	Revoked     State = "revoked"     // for ever
+	Cancelled   State = "cancelled"   // enrolment did not reach the authentication server
+)
+
+// Event moves a token from one state to another.
+type Event string
+
+const (
+	Registered Event = "registered"
+	Abandoned  Event = "abandoned"
+	Delivered  Event = "delivered"
+	Suspend    Event = "suspend"
+	Resume     Event = "resume"
+	Revoke     Event = "revoke"
+)
+
+// transitions is the life of a token; nothing else moves one.
+var transitions = []struct {
+	from  State
+	event Event
+	to    State
+}{
+	{Pending, Registered, Issued},
+	{Pending, Abandoned, Cancelled},
+	{Issued, Delivered, Provisioned},
+	{Issued, Revoke, Revoked},
+	{Provisioned, Suspend, Suspended},
+	{Provisioned, Revoke, Revoked},
+	{Suspended, Resume, Provisioned},
+	{Suspended, Revoke, Revoked},
+}
+
+// Next gives the state that follows event, or ErrConflict where the table has none.
+func (s State) Next(event Event) (State, error) {
+	for _, t := range transitions {
+		if t.from == s && t.event == event {
+			return t.to, nil
+		}
+	}
+	return s, fmt.Errorf("%s a token that is %s: %w", event, s, ErrConflict)
+}

@@ -1,0 +1,187 @@
+// Package store says what the EPS and the authentication server keep, and how:
+// every state change is one transaction, conditional on the old state, durable
+// before Update returns.
+//
+// Start at EPS and Tx. The drivers are in sqlite and mariadb (both on sql);
+// storetest holds the one suite that each must pass.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/epsbench/epsbench/reference"
+)
+
+// EPS is the database of one enrolment and provisioning server.
+type EPS interface {
+	// Update runs fn in a transaction and returns after the commit is durable.
+	// Several Updates may share one commit; each is all or nothing by itself.
+	// fn runs again after a deadlock or certification conflict, so it judges only
+	// by what it reads in tx and changes nothing outside. Audit records added by
+	// fn are in the same commit. Exhausted retries give reference.ErrUnavailable.
+	Update(ctx context.Context, fn func(tx Tx) error) error
+	// View runs fn in a read-only transaction.
+	View(ctx context.Context, fn func(tx Reader) error) error
+	// SetSealer gives the chain that seals the audit records of each commit.
+	// Without one, Audit fails.
+	SetSealer(Sealer)
+	// Info names engine and version as the server reports them.
+	Info(ctx context.Context) (Info, error)
+	Close() error
+}
+
+// Info identifies a database.
+type Info struct{ Engine, Version, DSN string } // DSN without password
+
+// Reader reads. Everything returns reference.ErrNotFound when there is none.
+type Reader interface {
+	Keys() ([]WrappedKey, error)
+	Token(reference.TokenID) (reference.Token, error)
+	TokenOf(reference.Service, reference.User) (reference.Token, error) // the one that is not cancelled or revoked
+	CodeByLocator(locator string) (reference.RegistrationCode, error)
+	CodeOf(reference.TokenID) (reference.RegistrationCode, error) // the newest
+	LiveCodes() (int, error)
+	RowVersion(reference.TokenID) (uint64, error) // of the newest audit record that carries one
+	Outbox(limit int) ([]OutboxEntry, error)
+	AuditRecords(query AuditQuery) ([]AuditRecord, error)
+	AuditGroups(node string, afterGroup uint64, limit int) ([]AuditGroup, error)
+	AuditHead(node string) (AuditGroup, error)
+}
+
+// Tx reads and changes.
+type Tx interface {
+	Reader
+	PutKey(WrappedKey) error // reference.ErrExists for a name and version already there
+	InsertToken(reference.Token) error
+	// MoveToken changes State and RowVersion if they still are what was read, else reference.ErrConflict.
+	MoveToken(id reference.TokenID, from, to reference.State, fromVersion, toVersion uint64, at time.Time) error
+	InsertCode(reference.RegistrationCode) error
+	// UseCode turns a live, unexpired code into a used one, else reference.ErrConflict.
+	UseCode(locator string, at time.Time) error
+	// CountFailure adds one failure to a live code and kills it at max.
+	CountFailure(locator string, max int) (reference.RegistrationCode, error)
+	RetireCodes(reference.TokenID) error
+	PutOutbox(OutboxEntry) error
+	DeleteOutbox(key string) error
+	Audit(AuditRecord) error // Group and Seq are given by the store
+}
+
+// WrappedKey is a key of DESIGN §4 that rests in the database under a master key.
+type WrappedKey struct {
+	Name    string // "DBK", "TRK/<authentication server>", …
+	Version uint32
+	Master  string // label of the master key in the HSM
+	Blob    []byte // RFC 3394
+	Created time.Time
+}
+
+// OutboxEntry is a message to the authentication server that must arrive, once or more.
+type OutboxEntry struct {
+	Key        string // idempotency key
+	Op         string // "cancel", "suspend", "resume", "revoke"
+	Token      reference.TokenID
+	AuthServer string
+	Attempts   int
+	Created    time.Time
+}
+
+// AuditRecord is one line of the audit. Detail holds no secret, ever.
+type AuditRecord struct {
+	Seq        uint64 // in the node's chain, from 1, without gaps
+	Group      uint64
+	Node       string
+	At         time.Time
+	Event      string // "enrolled", "provisioned", "refused", …
+	Actor      string // certificate name, "phone", "cli", "system"
+	Token      reference.TokenID
+	Service    reference.Service
+	RowVersion uint64 // 0: the event changed no row
+	Detail     string // JSON object, deterministic
+}
+
+// AuditGroup closes the records of one commit: MAC = HMAC(audit key, CBOR[node, group, first, last, previous MAC, SHA-256 of the records]).
+type AuditGroup struct {
+	Node        string
+	Group       uint64
+	First, Last uint64 // sequence numbers
+	Previous    []byte
+	MAC         []byte
+}
+
+// AuditQuery selects records; zero fields select all.
+type AuditQuery struct {
+	Node  string
+	Token reference.TokenID
+	Event string
+	After uint64 // sequence number
+	Limit int
+}
+
+// Sealer chains the audit records of a commit.
+type Sealer interface {
+	// Seal is called in the transaction, with the head that the database holds.
+	// It numbers records in place.
+	Seal(ctx context.Context, head AuditGroup, records []AuditRecord) (AuditGroup, error)
+	// Sealed is called after the commit, before Update returns: it puts the head outside.
+	Sealed(AuditGroup) error
+	Node() string
+}
+
+// AuthServer is the database of one authentication server.
+type AuthServer interface {
+	Update(ctx context.Context, fn func(tx AuthTx) error) error
+	View(ctx context.Context, fn func(tx AuthReader) error) error
+	Info(ctx context.Context) (Info, error)
+	Close() error
+}
+
+// AuthReader reads the authentication server's rows.
+type AuthReader interface {
+	Keys() ([]WrappedKey, error)
+	Credential(reference.TokenID) (Credential, error)
+	CredentialOf(reference.Service, reference.User) (Credential, error) // not cancelled, not revoked
+	Message(key string) (Message, error)
+	Credentials(after reference.TokenID, limit int) ([]Credential, error)
+}
+
+// AuthTx reads and changes.
+type AuthTx interface {
+	AuthReader
+	PutKey(WrappedKey) error
+	InsertCredential(Credential) error
+	// UpdateCredential replaces the row whose Version is c.Version-1, else reference.ErrConflict.
+	UpdateCredential(c Credential) error
+	InsertMessage(Message) error // reference.ErrExists for a key already there
+}
+
+// Credential is a token as the authentication server keeps it. MAC covers every
+// other field, so that no column can be moved, swapped or rolled back alone.
+type Credential struct {
+	Token      reference.TokenID
+	Service    reference.Service
+	User       reference.User
+	State      string // "active", "suspended", "locked", "revoked", "cancelled"
+	Suite      string
+	Blob       []byte // TOK under ASK, RFC 3394; empty for a tombstone
+	TOKLength  int    // bytes, before padding to 8
+	PINDigits  int
+	Counter    uint64 // HOTP: next counter; TOTP: last accepted step + 1
+	Failures   int    // consecutive
+	FailedEver int    // until cleared under dual control
+	Candidates int    // candidate OTPs tested by failures, until cleared
+	Imported   bool
+	Version    uint64
+	MAC        []byte // HMAC(row key, CBOR of the fields above)
+	Created    time.Time
+	Updated    time.Time
+}
+
+// Message remembers a plug-in request, so that the same key with the same bytes gets
+// the same answer and with other bytes is refused.
+type Message struct {
+	Key    string
+	Digest []byte // SHA-256 of the request
+	Result string
+	At     time.Time
+}
