@@ -1,0 +1,5 @@
+//go:build !race
+
+package cryptoki_test
+
+const raceEnabled = false
