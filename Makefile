@@ -1,0 +1,38 @@
+# epsbench: the commands of a contributor. `make` alone lists them.
+GO       ?= go
+GOFLAGS  := -trimpath
+FUZZTIME ?= 10s
+TOOLS    := -modfile=tools/go.mod
+
+.PHONY: help build run deps test lint fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
+
+build: ## bin/epsbench and bin/eps
+	$(GO) build $(GOFLAGS) -o bin/ ./bench/cmd/epsbench ./reference/cmd/eps
+
+run: build ## judge the reference EPS on embedded parts; report in out/
+	bin/epsbench run
+
+deps: ## install what the tests need and this machine lacks (Debian, Ubuntu)
+	@.ci/deps
+
+test: deps ## everything, on real SoftHSMv2 and real MariaDB, with the race detector
+	$(GO) vet ./...
+	$(GO) test -race -timeout 14m ./...
+
+lint: ## gofmt, vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool $(TOOLS) staticcheck ./...
+
+fuzz: ## each fuzz target for FUZZTIME (default 10s)
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+clean: ## remove what was built and written here
+	rm -rf bin out
