@@ -1,8 +1,9 @@
 // Package conformance judges an EPS, an authentication server or a PKCS#11
 // module against the claims of the seed documents and the RFCs.
 //
-// Start at Run. A Family is a set of specs; the catalogue says what each claim
-// asks for and needs; a Target is what is judged.
+// Start at Run. A Family is a set of specs, written with ginkgo, gomega and the functions
+// of spec.go; the catalogue says what each claim asks for and needs; a Target is what is
+// judged.
 package conformance
 
 // Level is how binding a claim is.
@@ -28,7 +29,7 @@ type Claim struct {
 	Collect string       // Manual: what evidence to collect
 	Only    Predicate    // nil: applies to every target of the kind
 	Why     string       // of NOT-APPLICABLE, in words
-	Profile string       // "full": judged there, only shown in quick
+	Profile Profile      // Full: judged there, only shown in quick; empty: judged in both
 }
 
 // Predicate says whether a claim applies to a target.
