@@ -83,6 +83,7 @@ var table = []struct {
 	is      error
 	problem Problem
 }{
+	{reference.ErrInvalid, Malformed().With("a field is out of its bounds")},
 	{reference.ErrNotFound, NotFound()},
 	{reference.ErrExists, Exists()},
 	{reference.ErrConflict, Conflict()},
