@@ -1,0 +1,197 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/onsi/ginkgo/v2/types"
+
+	"github.com/epsbench/epsbench/bench/report"
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// Config is what the user asked for.
+type Config struct {
+	Target   string
+	Options  Options // without Dir and Mutant
+	Focus    string  // ginkgo label expression over claim ids and family names; empty: all
+	Out      string  // directory; logs go to logs/ in it
+	Version  string  // of epsbench
+	Repeat   string  // the command that repeats this run
+	Parallel int     // children at once; 0: as many as cores
+	Limit    time.Duration
+	Command  func() *exec.Cmd // nil: this program again
+}
+
+// limits of one child.
+var limits = map[conformance.Profile]time.Duration{
+	conformance.Quick: 10 * time.Minute,
+	conformance.Full:  4 * time.Hour,
+}
+
+// Run judges the target and gives the report. An error means that there is none:
+// *UsageError, *UnusableError, or that the output directory cannot be written.
+func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.Report, error) {
+	started := time.Now().UTC()
+	sel, err := r.selected(c.Focus)
+	if err != nil {
+		return report.Report{}, err
+	}
+	var jobs []Job
+	for _, s := range r.Suites {
+		if len(sel.claims[s.Name]) > 0 {
+			jobs = append(jobs, Job{Name: s.Name, Family: s.Name, Filter: c.Focus})
+		}
+	}
+	outcomes, err := r.execute(ctx, c, jobs, watch)
+	if err != nil {
+		return report.Report{}, err
+	}
+	in := report.Input{
+		Run: report.Run{
+			ID: runID(started, c.Options.Seed), Started: started.Truncate(time.Millisecond), Seed: c.Options.Seed,
+			Profile: string(c.Options.Profile), Version: c.Version, Focus: c.Focus, Repeat: c.Repeat,
+		},
+		Catalogue: r.Claims, Unselected: sel.outside, Mutants: r.mutantsByClaim(),
+	}
+	for _, o := range outcomes {
+		if in.Identity.Name == "" && o.Identity != nil {
+			in.Identity = *o.Identity
+		}
+		in.Results = append(in.Results, o.Results...)
+		in.Results = append(in.Results, o.lost(sel.claims[o.Job.Family])...)
+		in.Families = append(in.Families, report.Ended{Family: o.Job.Family, Seconds: o.Seconds, Error: o.trouble()})
+	}
+	in.Run.Seconds = time.Since(started).Seconds()
+	return report.Assemble(in), nil
+}
+
+// execute prepares the target and runs the jobs on it.
+func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(Event)) ([]Outcome, error) {
+	target, err := r.Target(c.Target)
+	if err != nil {
+		return nil, err
+	}
+	logs := filepath.Join(c.Out, "logs")
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		return nil, &UsageError{err.Error(), "choose another directory with --out"}
+	}
+	options := c.Options
+	if target.Prepare != nil {
+		prepared, stop, err := target.Prepare(ctx, options)
+		if stop != nil {
+			defer stop()
+		}
+		if err != nil {
+			return nil, unusable(err)
+		}
+		options = prepared
+	}
+	for i := range jobs {
+		mutant := jobs[i].Options.Mutant
+		jobs[i].Target, jobs[i].Options = target.Name, options
+		jobs[i].Options.Mutant = mutant
+	}
+	pool := Pool{Parallel: c.Parallel, Logs: logs, Limit: c.Limit, Command: c.Command}
+	if pool.Parallel == 0 {
+		pool.Parallel = runtime.GOMAXPROCS(0)
+	}
+	if pool.Limit == 0 {
+		pool.Limit = limits[options.Profile]
+	}
+	outcomes := pool.Run(ctx, jobs, watch)
+	for _, o := range outcomes {
+		if o.Unusable != nil && o.Job.Options.Mutant == "" {
+			return nil, &UnusableError{o.Unusable.Error, o.Unusable.Hint}
+		}
+	}
+	return outcomes, nil
+}
+
+// selection is what a focus leaves.
+type selection struct {
+	claims  map[string][]string // automated claims by family, in the order of the catalogue
+	outside map[string]string   // other automated claims, and why they are out
+}
+
+// selected applies a focus to the catalogue. Specs carry the ids of their claims
+// and the name of their family as labels; so does a claim here.
+func (r Registry) selected(focus string) (selection, error) {
+	filter, err := types.ParseLabelFilter(focus)
+	if err != nil {
+		return selection{}, &UsageError{fmt.Sprintf("--focus %q is no label expression", focus),
+			"labels are claim ids and suites, joined by || && !; see: epsbench list claims"}
+	}
+	s := selection{claims: map[string][]string{}, outside: map[string]string{}}
+	for _, c := range r.Claims {
+		switch {
+		case c.Status != conformance.Automated:
+		case filter([]string{c.ID, c.Family}):
+			s.claims[c.Family] = append(s.claims[c.Family], c.ID)
+		default:
+			s.outside[c.ID] = "outside --focus " + focus
+		}
+	}
+	if len(s.claims) == 0 {
+		return selection{}, &UsageError{fmt.Sprintf("--focus %q selects no automated claim", focus), "see: epsbench list claims"}
+	}
+	return s, nil
+}
+
+// lost gives a result to each claim that a child did not bring to its end: without
+// an end record, what it reported may not be all of it.
+func (o Outcome) lost(claims []string) []conformance.Result {
+	trouble := o.trouble()
+	if trouble == "" {
+		return nil
+	}
+	verdict := conformance.HarnessError
+	if o.Stopped {
+		verdict = conformance.Excluded
+	}
+	var results []conformance.Result
+	for _, id := range claims {
+		results = append(results, conformance.Result{Claim: id, ID: o.Job.Family + "/process", Verdict: verdict, Observed: trouble})
+	}
+	return results
+}
+
+// trouble says why the family was not run to its end; empty when it was.
+func (o Outcome) trouble() string {
+	if o.End != nil && o.Death == "" {
+		return o.End.Error
+	}
+	return o.Death
+}
+
+func (r Registry) mutantsByClaim() map[string][]report.Mutant {
+	by := map[string][]report.Mutant{}
+	for _, m := range r.Mutants {
+		for _, id := range m.Claims {
+			by[id] = append(by[id], report.Mutant{Name: m.Name, About: m.About})
+		}
+	}
+	return by
+}
+
+// runID names a run: two with the same id started in the same second with the same seed.
+func runID(t time.Time, seed int64) string {
+	return fmt.Sprintf("%s-%x", t.Format("20060102T150405Z"), seed)
+}
+
+// claimsOf gives the family's claims among ids.
+func (r Registry) claimsOf(family string, ids []string) []string {
+	var own []string
+	for _, c := range r.Claims {
+		if c.Family == family && slices.Contains(ids, c.ID) {
+			own = append(own, c.ID)
+		}
+	}
+	return own
+}
