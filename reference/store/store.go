@@ -4,6 +4,9 @@
 //
 // Start at EPS and Tx. The drivers are in sqlite and mariadb (both on sql);
 // storetest holds the one suite that each must pass.
+//
+// Times are kept in UTC to the microsecond: cut them before they go into a MAC.
+// Numbers reach 2^63-1. Empty byte strings come back as nil.
 package store
 
 import (
@@ -20,6 +23,15 @@ type EPS interface {
 	// fn runs again after a deadlock or certification conflict, so it judges only
 	// by what it reads in tx and changes nothing outside. Audit records added by
 	// fn are in the same commit. Exhausted retries give reference.ErrUnavailable.
+	//
+	// fn runs in the caller's goroutine, must not start another Update, and holds
+	// up every other change while it runs. Its own error comes back as it is, and
+	// nothing of what it did is kept.
+	//
+	// Where ctx ends before fn's turn, fn is not run and ctx's error comes back;
+	// later, Update still waits for the outcome, which is soon known.
+	// reference.ErrUnavailable can also mean that the connection broke during the
+	// commit: the change may have been made, so read before trying again.
 	Update(ctx context.Context, fn func(tx Tx) error) error
 	// View runs fn in a read-only transaction.
 	View(ctx context.Context, fn func(tx Reader) error) error
@@ -52,19 +64,19 @@ type Reader interface {
 // Tx reads and changes.
 type Tx interface {
 	Reader
-	PutKey(WrappedKey) error // reference.ErrExists for a name and version already there
-	InsertToken(reference.Token) error
+	PutKey(WrappedKey) error           // reference.ErrExists for a name and version already there
+	InsertToken(reference.Token) error // reference.ErrExists for an id, or a second live token of a user
 	// MoveToken changes State and RowVersion if they still are what was read, else reference.ErrConflict.
 	MoveToken(id reference.TokenID, from, to reference.State, fromVersion, toVersion uint64, at time.Time) error
-	InsertCode(reference.RegistrationCode) error
+	InsertCode(reference.RegistrationCode) error // reference.ErrExists for a locator
 	// UseCode turns a live, unexpired code into a used one, else reference.ErrConflict.
 	UseCode(locator string, at time.Time) error
-	// CountFailure adds one failure to a live code and kills it at max.
+	// CountFailure adds one failure to a live code and kills it at max, else reference.ErrConflict.
 	CountFailure(locator string, max int) (reference.RegistrationCode, error)
-	RetireCodes(reference.TokenID) error
-	PutOutbox(OutboxEntry) error
-	DeleteOutbox(key string) error
-	Audit(AuditRecord) error // Group and Seq are given by the store
+	RetireCodes(reference.TokenID) error // the live ones of a token; none is fine
+	PutOutbox(OutboxEntry) error         // replaces the entry of the same key
+	DeleteOutbox(key string) error       // none is fine
+	Audit(AuditRecord) error             // Group and Seq are given by the store
 }
 
 // WrappedKey is a key of DESIGN §4 that rests in the database under a master key.
@@ -120,8 +132,9 @@ type AuditQuery struct {
 
 // Sealer chains the audit records of a commit.
 type Sealer interface {
-	// Seal is called in the transaction, with the head that the database holds.
-	// It numbers records in place.
+	// Seal is called in the transaction, with the head that the database holds:
+	// Node alone where there is none. The records are numbered; the group that
+	// it returns follows the head and holds just these.
 	Seal(ctx context.Context, head AuditGroup, records []AuditRecord) (AuditGroup, error)
 	// Sealed is called after the commit, before Update returns: it puts the head outside.
 	Sealed(AuditGroup) error
@@ -130,6 +143,7 @@ type Sealer interface {
 
 // AuthServer is the database of one authentication server.
 type AuthServer interface {
+	// Update and View are those of EPS.
 	Update(ctx context.Context, fn func(tx AuthTx) error) error
 	View(ctx context.Context, fn func(tx AuthReader) error) error
 	Info(ctx context.Context) (Info, error)
@@ -149,7 +163,7 @@ type AuthReader interface {
 type AuthTx interface {
 	AuthReader
 	PutKey(WrappedKey) error
-	InsertCredential(Credential) error
+	InsertCredential(Credential) error // reference.ErrExists for a token, or a second live one of a user
 	// UpdateCredential replaces the row whose Version is c.Version-1, else reference.ErrConflict.
 	UpdateCredential(c Credential) error
 	InsertMessage(Message) error // reference.ErrExists for a key already there
