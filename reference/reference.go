@@ -76,6 +76,8 @@ type RegistrationCode struct {
 }
 
 var (
+	// ErrInvalid: the input is not what the call takes; its text says why.
+	ErrInvalid  = errors.New("invalid")
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	// ErrConflict: the row was not in the state that the change asks for.
