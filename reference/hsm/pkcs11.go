@@ -1,6 +1,15 @@
 package hsm
 
-import "github.com/miekg/pkcs11"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/reference"
+)
 
 // PKCS11 is the part of PKCS#11 that this package calls, as *pkcs11.Ctx spells it.
 type PKCS11 interface {
@@ -40,3 +49,20 @@ type PKCS11 interface {
 }
 
 var _ PKCS11 = (*pkcs11.Ctx)(nil)
+
+// Load opens a PKCS#11 library. The error of one that is missing or no library is a
+// *reference.Hint.
+func Load(path string) (PKCS11, error) {
+	if strings.ContainsRune(path, filepath.Separator) {
+		if _, err := os.Stat(path); err != nil {
+			return nil, &reference.Hint{Err: fmt.Errorf("open PKCS#11 library: %w", err), Text: "name the vendor's .so file, for example /usr/lib/softhsm/libsofthsm2.so"}
+		}
+	}
+	if ctx := pkcs11.New(path); ctx != nil {
+		return ctx, nil
+	}
+	return nil, &reference.Hint{
+		Err:  fmt.Errorf("open PKCS#11 library %s: it cannot be loaded, or has no C_GetFunctionList", path),
+		Text: "is it a library of this machine's kind, with all that it needs? try: ldd " + path,
+	}
+}
