@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -23,10 +24,12 @@ func (c Claim) Admit(t Target) (Verdict, string) {
 	return "", ""
 }
 
-// about: an EPS has an HSM and an authentication server, so it is judged by the claims
-// on those too, as far as it gives access to them.
+// parts: an EPS has an HSM and an authentication server, so it is judged by the claims on
+// those too, as far as it gives access to them.
+var parts = map[Kind][]Kind{KindEPS: {KindAuthServer, KindModule}}
+
 func (c Claim) about(kind Kind) bool {
-	return kind == KindEPS || c.Target == "" || c.Target == kind
+	return c.Target == "" || c.Target == kind || slices.Contains(parts[kind], c.Target)
 }
 
 func (c Claim) unmet(offered Capabilities) []string {

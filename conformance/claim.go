@@ -26,9 +26,9 @@ type Claim struct {
 	Status  Status
 	Needs   []Capability // of the spec that judges it
 	Reading string       // where the design answers by other means than the letter: how
-	Collect string       // Manual: what evidence to collect
+	Collect string       // what evidence people have to give, of all or a part of it
 	Only    Predicate    // nil: applies to every target of the kind
-	Why     string       // of NOT-APPLICABLE, in words
+	Why     string       // it does not apply, or will never be automated, in words
 	Profile Profile      // Full: judged there, only shown in quick; empty: judged in both
 }
 

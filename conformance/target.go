@@ -16,6 +16,8 @@ const (
 	KindEPS        Kind = "eps"
 	KindAuthServer Kind = "authserver"
 	KindModule     Kind = "module"
+	KindPhone      Kind = "phone" // an SDK on a phone; no target yet
+	KindCard       Kind = "card"  // a smart card with its reader; no target yet
 )
 
 // Target is a system under judgement. What it lets the bench do beyond naming

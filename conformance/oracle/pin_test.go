@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/aes"
-		"crypto/sha256"
+	"crypto/sha256"
 	"math"
 	"math/rand/v2"
 	"slices"

@@ -1,0 +1,65 @@
+// Package catalogue lists every claim that this project judges or will judge, with the
+// sentence of the source behind it.
+//
+// Start at All. One file a source: st.go is the security target (seed 000), rgs.go the
+// RGS annex B3 (seed 001), onespan.go the ICSF solution (seed 002), mpcos.go the smart
+// card report (seed 003), digipass.go the Digipass protection (seed 004), rfc.go the RFCs.
+// Ids never change their meaning; a claim starts to be judged when its status becomes
+// automated.
+package catalogue
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// Short names for the tables.
+const (
+	eps        = conformance.KindEPS
+	authserver = conformance.KindAuthServer
+	module     = conformance.KindModule
+	phone      = conformance.KindPhone
+	card       = conformance.KindCard
+
+	auto   = conformance.Automated
+	later  = conformance.NotAutomated
+	people = conformance.Organisation
+)
+
+type needs = []conformance.Capability
+
+// All gives every claim, in the order of the sources. The caller may change what it gets.
+func All() []conformance.Claim {
+	claims := slices.Concat(st, rgs, onespan, digipass, mpcos, rfc)
+	for i := range claims {
+		claims[i].Level = level(claims[i].ID)
+		claims[i].Needs = slices.Clone(claims[i].Needs)
+	}
+	return claims
+}
+
+// level: the RGS calls what must be a Règle and what should be a Recommandation; every
+// other source only says what is.
+func level(id string) conformance.Level {
+	if strings.HasPrefix(id, "RGS-Recom") {
+		return conformance.Should
+	}
+	return conformance.Must
+}
+
+// Find gives one claim by its id.
+func Find(id string) (conformance.Claim, bool) {
+	for _, c := range All() {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return conformance.Claim{}, false
+}
+
+// ByFamily gives the claims of one family, automated or not.
+func ByFamily(name string) []conformance.Claim {
+	return slices.DeleteFunc(All(), func(c conformance.Claim) bool { return c.Family != name })
+}
