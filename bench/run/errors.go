@@ -1,6 +1,10 @@
 package run
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/epsbench/epsbench/reference"
+)
 
 // UsageError: the command line asks for something that does not exist. Exit code 2.
 type UsageError struct{ What, Mend string }
@@ -23,11 +27,15 @@ func unusable(err error) *UnusableError {
 	return &UnusableError{What: err.Error(), Mend: HintOf(err)}
 }
 
-// HintOf finds the hint in err, or nothing.
+// HintOf finds what err advises, or nothing.
 func HintOf(err error) string {
-	var h Hinter
-	if errors.As(err, &h) {
-		return h.Hint()
+	var own interface{ Hint() string }
+	var reference *reference.Hint
+	switch {
+	case errors.As(err, &own):
+		return own.Hint()
+	case errors.As(err, &reference):
+		return reference.Text
 	}
 	return ""
 }

@@ -38,7 +38,7 @@ type Target struct {
 	About string // one line
 	// Prepare runs once, in the parent: it finds or starts what all children share (a
 	// database server, a module file) and says so in the options that it returns. What
-	// is missing is an error, if possible with a hint (see Hinter). stop ends what was
+	// is missing is an error, if possible a *reference.Hint. stop ends what was
 	// started; it may be nil. A nil Prepare leaves the options as they are.
 	Prepare func(context.Context, Options) (o Options, stop func(), err error)
 	// Open starts the target in the child: fresh keys and an empty store below
@@ -64,12 +64,6 @@ type Mutant struct {
 	// Reason is a part of what the killing case observes or expects: a claim that fails
 	// for another reason has not caught the mutant.
 	Reason string
-}
-
-// Hinter is an error that knows how to mend itself.
-type Hinter interface {
-	error
-	Hint() string
 }
 
 func (r Registry) suite(name string) (Suite, error) {
@@ -98,6 +92,17 @@ func (r Registry) Claim(id string) (conformance.Claim, bool) {
 		return conformance.Claim{}, false
 	}
 	return r.Claims[i], true
+}
+
+// Automated is the number of automated claims of a suite.
+func (r Registry) Automated(suite string) int {
+	n := 0
+	for _, c := range r.Claims {
+		if c.Family == suite && c.Status == conformance.Automated {
+			n++
+		}
+	}
+	return n
 }
 
 // Check tells what does not fit together: it is for a test of the filled registry.

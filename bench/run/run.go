@@ -58,7 +58,7 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 			ID: runID(started, c.Options.Seed), Started: started.Truncate(time.Millisecond), Seed: c.Options.Seed,
 			Profile: string(c.Options.Profile), Version: c.Version, Focus: c.Focus, Repeat: c.Repeat,
 		},
-		Catalogue: r.Claims, Unselected: sel.outside, Mutants: r.mutantsByClaim(),
+		Catalogue: r.Claims, Unselected: sel.outside, Mutants: r.MutantsByClaim(),
 	}
 	for _, o := range outcomes {
 		if in.Identity.Name == "" && o.Identity != nil {
@@ -67,6 +67,9 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 		in.Results = append(in.Results, o.Results...)
 		in.Results = append(in.Results, o.lost(sel.claims[o.Job.Family])...)
 		in.Families = append(in.Families, report.Ended{Family: o.Job.Family, Seconds: o.Seconds, Error: o.trouble()})
+	}
+	if c.Focus != "" {
+		sel.narrow(outcomes)
 	}
 	in.Run.Seconds = time.Since(started).Seconds()
 	return report.Assemble(in), nil
@@ -144,6 +147,20 @@ func (r Registry) selected(focus string) (selection, error) {
 	return s, nil
 }
 
+// narrow takes out the claims that have no spec of their own in the focus.
+func (s selection) narrow(outcomes []Outcome) {
+	for _, o := range outcomes {
+		if o.trouble() != "" {
+			continue
+		}
+		for _, id := range s.claims[o.Job.Family] {
+			if !slices.ContainsFunc(o.Results, func(r conformance.Result) bool { return r.Claim == id }) {
+				s.outside[id] = "each of its specs judges a claim outside --focus too"
+			}
+		}
+	}
+}
+
 // lost gives a result to each claim that a child did not bring to its end: without
 // an end record, what it reported may not be all of it.
 func (o Outcome) lost(claims []string) []conformance.Result {
@@ -170,7 +187,8 @@ func (o Outcome) trouble() string {
 	return o.Death
 }
 
-func (r Registry) mutantsByClaim() map[string][]report.Mutant {
+// MutantsByClaim gives the mutants that each claim must catch.
+func (r Registry) MutantsByClaim() map[string][]report.Mutant {
 	by := map[string][]report.Mutant{}
 	for _, m := range r.Mutants {
 		for _, id := range m.Claims {

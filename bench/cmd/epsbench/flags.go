@@ -1,0 +1,67 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// targetFlags say what is judged, and how.
+type targetFlags struct {
+	Target  string `default:"reference" placeholder:"NAME" help:"What is judged (${default})."`
+	HSM     string `name:"hsm" default:"emulator" placeholder:"HSM" help:"emulator, softhsm, or the path of a PKCS#11 module (${default})."`
+	Store   string `default:"sqlite" env:"EPSBENCH_STORE" placeholder:"STORE" help:"sqlite, mariadb, or the DSN of a MariaDB server (${default})."`
+	Profile string `default:"quick" enum:"quick,full" placeholder:"quick|full" help:"How much is tried: quick or full (${default})."`
+	Focus   string `placeholder:"EXPR" help:"Only what a label expression over claim ids and suites selects, such as 'ST-6.3-8 || pin'."`
+	Out     string `default:"out" placeholder:"DIR" help:"Where the outputs go (${default}/)."`
+	Seed    *int64 `placeholder:"N" help:"Fixes all that the bench draws; default: random."`
+}
+
+// config is what the flags ask for.
+func (f *targetFlags) config(a *app) run.Config {
+	if f.Seed == nil {
+		f.Seed = new(drawSeed())
+	}
+	return run.Config{
+		Target: f.Target, Focus: f.Focus, Out: f.Out, Version: a.version, Repeat: f.repeat(),
+		Options: run.Options{Profile: conformance.Profile(f.Profile), HSM: f.HSM, Store: f.Store, Seed: *f.Seed},
+	}
+}
+
+// repeat is the command that does the same again, the focus apart. A DSN holds a
+// password, so it stays where it came from.
+func (f *targetFlags) repeat() string {
+	store := f.Store
+	if store != "sqlite" && store != "mariadb" {
+		store = `"$EPSBENCH_STORE"`
+	}
+	words := []string{"epsbench run"}
+	for _, flag := range []struct{ name, value, standard string }{
+		{"target", quote(f.Target), "reference"}, {"hsm", quote(f.HSM), "emulator"}, {"store", store, "sqlite"}, {"profile", f.Profile, "quick"},
+	} {
+		if flag.value != flag.standard {
+			words = append(words, "--"+flag.name, flag.value)
+		}
+	}
+	return fmt.Sprintf("%s --seed %d", strings.Join(words, " "), *f.Seed)
+}
+
+// quote makes a value safe for a shell where it is not already.
+func quote(s string) string {
+	if strings.ContainsAny(s, " \t\"'$&|;<>()*?`\\!") {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// drawSeed is short enough to be typed again.
+func drawSeed() int64 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return int64(binary.BigEndian.Uint32(b[:])>>8) + 1
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/epsbench/epsbench/bench/report"
+)
+
+// listCommand prints what the bench knows.
+type listCommand struct {
+	What   string `arg:"" enum:"claims,suites,mutants" help:"claims, suites or mutants."`
+	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
+}
+
+// Run is called by kong.
+func (c *listCommand) Run(a *app) error {
+	lists := map[string]func(*app) (any, table.Row, []table.Row){
+		"claims": listClaims, "suites": listSuites, "mutants": listMutants,
+	}
+	objects, head, rows := lists[c.What](a)
+	if c.Format == "json" {
+		return printJSON(a.out, objects)
+	}
+	printTable(a.out, head, rows)
+	return nil
+}
+
+// listedClaim is a claim of report.json without its cases.
+type listedClaim struct {
+	report.Claim
+	Cases *struct{} `json:"cases,omitempty"` // hides those of report.Claim
+}
+
+func listClaims(a *app) (any, table.Row, []table.Row) {
+	objects := []listedClaim{}
+	var rows []table.Row
+	mutants := a.MutantsByClaim()
+	for _, row := range a.Claims {
+		c := report.FromRow(row)
+		c.Mutants = mutants[row.ID]
+		objects = append(objects, listedClaim{Claim: c})
+		rows = append(rows, table.Row{c.ID, c.Level, c.Family, c.Status, c.Source, c.Title})
+	}
+	return objects, table.Row{"id", "level", "suite", "status", "source", "what it asks"}, rows
+}
+
+// listedSuite is a suite as `list suites --format json` shows it.
+type listedSuite struct {
+	Name   string `json:"name"`
+	About  string `json:"about"`
+	Claims int    `json:"claims"`
+}
+
+func listSuites(a *app) (any, table.Row, []table.Row) {
+	objects := []listedSuite{}
+	var rows []table.Row
+	for _, s := range a.Suites {
+		n := a.Automated(s.Name)
+		objects = append(objects, listedSuite{s.Name, s.About, n})
+		rows = append(rows, table.Row{s.Name, n, s.About})
+	}
+	return objects, table.Row{"suite", "claims", "about"}, rows
+}
+
+// listedMutant is a mutant as `list mutants --format json` shows it.
+type listedMutant struct {
+	Name   string   `json:"name"`
+	About  string   `json:"about"`
+	Claims []string `json:"claims"`
+	Reason string   `json:"reason"`
+}
+
+func listMutants(a *app) (any, table.Row, []table.Row) {
+	objects := []listedMutant{}
+	var rows []table.Row
+	for _, m := range a.Mutants {
+		objects = append(objects, listedMutant{m.Name, m.About, m.Claims, m.Reason})
+		rows = append(rows, table.Row{m.Name, strings.Join(m.Claims, " "), m.About})
+	}
+	return objects, table.Row{"mutant", "must be caught by", "what is broken"}, rows
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	return e.Encode(v)
+}
+
+// printTable prints columns without borders: easy to read, cut and grep.
+func printTable(w io.Writer, head table.Row, rows []table.Row) {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.Style().Options = table.OptionsNoBordersAndSeparators
+	t.Style().Format.Header = text.FormatDefault
+	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
+	t.AppendHeader(head)
+	t.AppendRows(rows)
+	t.Render()
+}

@@ -1,0 +1,105 @@
+// Command epsbench judges an EPS and leaves a report.
+//
+// Start at main; registry.go says what can be judged, and by which suites. Every
+// command ends in an error or an exit code of DESIGN §7, and fail says it in one
+// line with a hint.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/epsbench/epsbench/bench/report"
+	"github.com/epsbench/epsbench/bench/run"
+)
+
+func main() { os.Exit(epsbench(registry(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+// app is what every command gets.
+type app struct {
+	run.Registry
+	ctx     context.Context
+	out     io.Writer
+	version string
+	exit    int // set by commands that judge
+}
+
+// commands is the command line.
+type commands struct {
+	Run       runCommand       `cmd:"" help:"Judge a target and leave a report."`
+	Selfcheck selfcheckCommand `cmd:"" help:"Run the mutants and print which claim kills which."`
+	List      listCommand      `cmd:"" help:"List claims, suites or mutants."`
+	Report    reportCommand    `cmd:"" help:"Show a report, or compare two."`
+	Child     childCommand     `cmd:"" hidden:"" help:"Do one job of a run; started by run and selfcheck."`
+	Version   kong.VersionFlag `help:"Print the version."`
+}
+
+// epsbench runs one command line and gives the exit code.
+func epsbench(r run.Registry, args []string, out, err io.Writer) int {
+	// A first Ctrl-C ends the run with a report of what was judged, a second at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	a := &app{Registry: r, ctx: ctx, out: out, version: version()}
+	parser, failed := kong.New(&commands{}, kong.Name("epsbench"), kong.Writers(out, err), kong.Vars{"version": a.version},
+		kong.Description("Judge an enrolment and provisioning server by the claims of its security target."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if failed != nil {
+		return fail(err, failed)
+	}
+	parsed, failed := parser.Parse(args)
+	if failed != nil {
+		return fail(err, usage(failed))
+	}
+	if failed := parsed.Run(a); failed != nil {
+		return fail(err, failed)
+	}
+	return a.exit
+}
+
+// usage turns an error of the command line into one with a hint.
+func usage(err error) error {
+	command := "epsbench"
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
+		command += " " + parse.Context.Selected().Name
+	}
+	return &run.UsageError{What: err.Error(), Mend: "see: " + command + " --help"}
+}
+
+// fail says what happened in one line, and in a second what to do about it.
+func fail(w io.Writer, err error) int {
+	fmt.Fprintf(w, "epsbench: %s\n", oneLine(err.Error()))
+	if hint := run.HintOf(err); hint != "" {
+		fmt.Fprintf(w, "          %s\n", oneLine(hint))
+	}
+	var wrong *run.UsageError
+	var unusable *run.UnusableError
+	switch {
+	case errors.As(err, &wrong):
+		return report.ExitUsage
+	case errors.As(err, &unusable):
+		return report.ExitUnusable
+	}
+	return report.ExitHarness
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// version is what the Go toolchain stamped into the binary.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

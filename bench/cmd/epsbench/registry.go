@@ -1,0 +1,9 @@
+package main
+
+import "github.com/epsbench/epsbench/bench/run"
+
+// registry is what this program can judge, and by what. To add a family, a target
+// or a mutant is to add a row here.
+func registry() run.Registry {
+	return run.Registry{}
+}

@@ -1,0 +1,82 @@
+package run_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/epsbench/epsbench/bench/report"
+	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/bench/run/runtest"
+)
+
+func kill(t *testing.T, m run.Matrix, mutant string) run.Kill {
+	t.Helper()
+	for _, k := range m.Kills {
+		if k.Mutant == mutant {
+			return k
+		}
+	}
+	t.Fatalf("mutant %q is not in the matrix", mutant)
+	return run.Kill{}
+}
+
+func TestSelfcheckNamesTheCaseThatKilled(t *testing.T) {
+	m, err := run.Selfcheck(t.Context(), runtest.Registry(), defaults(t, run.Config{Focus: "T-1"}), func(run.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := kill(t, m, runtest.Caught)
+	if !k.Killed || k.Case != "good/answer/0" || !strings.Contains(k.Observed, "not forty-two") || k.Twin != "PASS" {
+		t.Errorf("%+v", k)
+	}
+	if m.Exit() != report.ExitPass {
+		t.Errorf("exit %d: %+v", m.Exit(), m)
+	}
+}
+
+// A mutant that nobody catches, one that fails for another reason and one that does
+// not start all survive, and each says why; a claim that kills nothing is idle.
+func TestSelfcheckFindsSurvivorsAndIdleClaims(t *testing.T) {
+	m, err := run.Selfcheck(t.Context(), runtest.Idle(runtest.Registry()), defaults(t, run.Config{}), func(run.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mutant, why := range map[string]string{
+		runtest.Survivor: "PASS with the mutant", runtest.OtherCause: "not for the reason", runtest.Dead: "does not start",
+	} {
+		if k := kill(t, m, mutant); k.Killed || !strings.Contains(k.Why, why) {
+			t.Errorf("%s: %+v, want %q", mutant, k, why)
+		}
+	}
+	if strings.Join(m.Idle, " ") != "T-2 T-3" || m.Exit() != report.ExitFail || len(m.Survivors()) != 3 {
+		t.Errorf("idle %v, exit %d", m.Idle, m.Exit())
+	}
+}
+
+// A failure that the unmutated twin shows too proves nothing.
+func TestSelfcheckNeedsAHealthyTwin(t *testing.T) {
+	c := run.Config{Focus: "T-1"}
+	c.Options.HSM = runtest.Broken
+	m, err := run.Selfcheck(t.Context(), runtest.Registry(), defaults(t, c), func(run.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := kill(t, m, runtest.Caught); k.Killed || !strings.Contains(k.Why, "without the mutant") {
+		t.Errorf("%+v", k)
+	}
+}
+
+func TestRegistryCheck(t *testing.T) {
+	r := runtest.Idle(runtest.Registry())
+	if err := r.Check(); err == nil || !strings.Contains(err.Error(), "T-3") {
+		t.Errorf("T-3 has no mutant, but Check says %v", err)
+	}
+	r.Mutants[0].Claims = append(r.Mutants[0].Claims, "T-3")
+	if err := r.Check(); err != nil {
+		t.Error(err)
+	}
+	r.Mutants[0].Claims = []string{"T-4"}
+	if err := r.Check(); err == nil {
+		t.Error("a mutant of a claim that people judge went unseen")
+	}
+}
