@@ -1,0 +1,168 @@
+package mechanism
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"io"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+)
+
+const blockSize = aes.BlockSize
+
+var aesKeys = []uint{pkcs11.CKK_AES}
+
+// No mode without integrity wraps or unwraps: it would turn any bytes into a key.
+var aesTable = []Spec{
+	{Type: pkcs11.CKM_AES_KEY_GEN, Operations: Generate, KeyTypes: aesKeys, Min: 16, Max: 32},
+	{Type: pkcs11.CKM_AES_ECB, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: ecb},
+	{Type: pkcs11.CKM_AES_CBC, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: cbc(false)},
+	{Type: pkcs11.CKM_AES_CBC_PAD, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: cbc(true)},
+	{Type: pkcs11.CKM_AES_GCM, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: gcm},
+	{Type: pkcs11.CKM_AES_KEY_WRAP, Operations: Encrypt | Decrypt | Wrap | Unwrap, KeyTypes: aesKeys, Min: 16, Max: 32,
+		cipher: keyWrap(wrapRFC3394, unwrapRFC3394), padding: zeroPad},
+	{Type: pkcs11.CKM_AES_KEY_WRAP_PAD, Operations: Encrypt | Decrypt | Wrap | Unwrap, KeyTypes: aesKeys, Min: 16, Max: 32,
+		cipher: keyWrap(wrapRFC5649, unwrapRFC5649)},
+	{Type: CKM_AES_KEY_WRAP_KWP, Operations: Encrypt | Decrypt | Wrap | Unwrap, KeyTypes: aesKeys, Min: 16, Max: 32,
+		cipher: keyWrap(wrapRFC5649, unwrapRFC5649)},
+	{Type: pkcs11.CKM_AES_ECB_ENCRYPT_DATA, Operations: Derive, KeyTypes: aesKeys, Min: 16, Max: 32, derive: deriveECB},
+	{Type: pkcs11.CKM_AES_CBC_ENCRYPT_DATA, Operations: Derive, KeyTypes: aesKeys, Min: 16, Max: 32, derive: deriveCBC},
+}
+
+func ecb(k *Key, m *pkcs11.Mechanism, encrypt bool, _ io.Reader) (Cipher, error) {
+	b, err := k.aes()
+	if err != nil {
+		return nil, err
+	}
+	if err := cryptoki.NoParameter(m); err != nil {
+		return nil, err
+	}
+	if encrypt {
+		return &blocks{mode: ecbMode{b, b.Encrypt}, encrypt: true}, nil
+	}
+	return &blocks{mode: ecbMode{b, b.Decrypt}}, nil
+}
+
+func cbc(pad bool) func(*Key, *pkcs11.Mechanism, bool, io.Reader) (Cipher, error) {
+	return func(k *Key, m *pkcs11.Mechanism, encrypt bool, _ io.Reader) (Cipher, error) {
+		b, err := k.aes()
+		if err != nil {
+			return nil, err
+		}
+		iv, err := cryptoki.IV(m, blockSize)
+		if err != nil {
+			return nil, err
+		}
+		if encrypt {
+			return &blocks{mode: cipher.NewCBCEncrypter(b, iv), encrypt: true, pad: pad}, nil
+		}
+		return &blocks{mode: cipher.NewCBCDecrypter(b, iv), pad: pad}, nil
+	}
+}
+
+// ecbMode is AES on each block by itself.
+type ecbMode struct {
+	cipher.Block
+	crypt func(dst, src []byte)
+}
+
+func (e ecbMode) CryptBlocks(dst, src []byte) {
+	for ; len(src) > 0; dst, src = dst[blockSize:], src[blockSize:] {
+		e.crypt(dst, src)
+	}
+}
+
+// blocks is a Cipher over whole blocks, with PKCS #7 padding or without.
+type blocks struct {
+	mode    cipher.BlockMode
+	encrypt bool
+	pad     bool
+	held    [blockSize]byte
+	n       int // bytes held back
+}
+
+func (c *blocks) Update(dst, in []byte) ([]byte, error) {
+	total := c.n + len(in)
+	ready := total - total%blockSize
+	if c.pad && !c.encrypt && ready == total && ready > 0 {
+		ready -= blockSize // the last block may be padding
+	}
+	if ready == 0 {
+		c.n += copy(c.held[c.n:], in)
+		return dst, nil
+	}
+	start, take := len(dst), ready-c.n
+	dst = append(append(dst, c.held[:c.n]...), in[:take]...)
+	c.mode.CryptBlocks(dst[start:], dst[start:])
+	c.n = copy(c.held[:], in[take:])
+	return dst, nil
+}
+
+func (c *blocks) Final(dst []byte) ([]byte, error) {
+	switch {
+	case !c.pad && c.n == 0:
+		return dst, nil
+	case !c.pad && c.encrypt:
+		return nil, errDataLength
+	case !c.encrypt && c.n != blockSize:
+		return nil, errCiphertextLength
+	case c.encrypt:
+		return c.addPadding(dst), nil
+	}
+	return c.dropPadding(dst)
+}
+
+func (c *blocks) addPadding(dst []byte) []byte {
+	for i := c.n; i < blockSize; i++ {
+		c.held[i] = byte(blockSize - c.n)
+	}
+	start := len(dst)
+	dst = append(dst, c.held[:]...)
+	c.mode.CryptBlocks(dst[start:], dst[start:])
+	return dst
+}
+
+func (c *blocks) dropPadding(dst []byte) ([]byte, error) {
+	c.mode.CryptBlocks(c.held[:], c.held[:])
+	n := int(c.held[blockSize-1])
+	if n == 0 || n > blockSize {
+		return nil, errCiphertext
+	}
+	for _, b := range c.held[blockSize-n:] {
+		if int(b) != n {
+			return nil, errCiphertext
+		}
+	}
+	return append(dst, c.held[:blockSize-n]...), nil
+}
+
+// deriveECB is PKCS #11's derivation by encrypting data: no check, no padding.
+func deriveECB(k *Key, m *pkcs11.Mechanism) ([]byte, error) {
+	b, err := k.aes()
+	if err != nil {
+		return nil, err
+	}
+	data, err := cryptoki.DerivationData(m)
+	if err != nil || len(data)%blockSize != 0 {
+		return nil, errParameter
+	}
+	for at := data; len(at) > 0; at = at[blockSize:] {
+		b.Encrypt(at, at)
+	}
+	return data, nil
+}
+
+func deriveCBC(k *Key, m *pkcs11.Mechanism) ([]byte, error) {
+	b, err := k.aes()
+	if err != nil {
+		return nil, err
+	}
+	iv, data, err := cryptoki.CBCDerivationData(m)
+	if err != nil || len(data)%blockSize != 0 {
+		return nil, errParameter
+	}
+	cipher.NewCBCEncrypter(b, iv).CryptBlocks(data, data)
+	return data, nil
+}

@@ -1,0 +1,219 @@
+// Package mechanism is the cryptography of the Go token: one file a family, and
+// one table that says what each mechanism may do, with which keys, of which size.
+//
+// Start at table. It knows nothing of sessions, objects or attributes.
+package mechanism
+
+import (
+	"io"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+)
+
+// Numbers that miekg/pkcs11 lacks (PKCS #11 v3.0).
+const CKM_AES_KEY_WRAP_KWP = 0x210B
+
+// Operation is a set of things that a mechanism can do.
+type Operation uint
+
+// Operations have the values of CK_MECHANISM_INFO's flags.
+const (
+	Encrypt      Operation = pkcs11.CKF_ENCRYPT
+	Decrypt      Operation = pkcs11.CKF_DECRYPT
+	Digest       Operation = pkcs11.CKF_DIGEST
+	Sign         Operation = pkcs11.CKF_SIGN
+	Verify       Operation = pkcs11.CKF_VERIFY
+	Generate     Operation = pkcs11.CKF_GENERATE
+	GeneratePair Operation = pkcs11.CKF_GENERATE_KEY_PAIR
+	Wrap         Operation = pkcs11.CKF_WRAP
+	Unwrap       Operation = pkcs11.CKF_UNWRAP
+	Derive       Operation = pkcs11.CKF_DERIVE
+)
+
+// Spec is one row of the table: what a mechanism may do and how it does it.
+type Spec struct {
+	Type       uint
+	Operations Operation
+	KeyTypes   []uint // CKK_ of the keys it works with, or makes
+	Min, Max   uint   // key size: bytes, for RSA bits
+
+	hash    Hash
+	cipher  func(k *Key, m *pkcs11.Mechanism, encrypt bool, random io.Reader) (Cipher, error)
+	derive  func(k *Key, m *pkcs11.Mechanism) ([]byte, error)
+	padding padding // of a value that was wrapped
+}
+
+// Cipher is an encryption or decryption in progress. Both methods append to dst
+// what can be given out.
+type Cipher interface {
+	Update(dst, in []byte) ([]byte, error)
+	Final(dst []byte) ([]byte, error)
+}
+
+var table = slices.Concat(aesTable, genericTable, hashTable, rsaTable)
+
+var byType = func() map[uint]*Spec {
+	m := make(map[uint]*Spec, len(table))
+	for i := range table {
+		m[table[i].Type] = &table[i]
+	}
+	return m
+}()
+
+// Lookup finds the row of a mechanism; nil when there is none.
+func Lookup(mechanism uint) *Spec { return byType[mechanism] }
+
+// List holds the numbers of all mechanisms, ascending.
+func List() []uint {
+	out := make([]uint, 0, len(table))
+	for _, s := range table {
+		out = append(out, s.Type)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Info is the row as C_GetMechanismInfo gives it.
+func (s *Spec) Info() pkcs11.MechanismInfo {
+	return pkcs11.MechanismInfo{MinKeySize: s.Min, MaxKeySize: s.Max, Flags: uint(s.Operations)}
+}
+
+// Can tells whether the mechanism does all of op.
+func (s *Spec) Can(op Operation) bool { return s.Operations&op == op }
+
+// Takes tells whether the mechanism works with keys of this type.
+func (s *Spec) Takes(keyType uint) bool { return slices.Contains(s.KeyTypes, keyType) }
+
+// Fits tells whether a key has a size the mechanism works with.
+func (s *Spec) Fits(k *Key) bool {
+	n := uint(k.Size())
+	return s.Min <= n && n <= s.Max
+}
+
+// Hash is the digest of a digest or HMAC mechanism.
+func (s *Spec) Hash() Hash { return s.hash }
+
+// Check refuses a parameter where the mechanism has none; the others check
+// theirs when they start.
+func (s *Spec) Check(m *pkcs11.Mechanism) error {
+	if s.cipher != nil || s.derive != nil {
+		return nil
+	}
+	return cryptoki.NoParameter(m)
+}
+
+// Start begins an encryption or a decryption.
+func (s *Spec) Start(k *Key, m *pkcs11.Mechanism, encrypt bool, random io.Reader) (Cipher, error) {
+	return s.cipher(k, m, encrypt, random)
+}
+
+// Derive makes key material: a derived key takes its leading bytes.
+func (s *Spec) Derive(k *Key, m *pkcs11.Mechanism) ([]byte, error) { return s.derive(k, m) }
+
+// run starts a cipher and feeds it everything.
+func (s *Spec) run(k *Key, m *pkcs11.Mechanism, encrypt bool, in []byte, random io.Reader) ([]byte, error) {
+	c, err := s.cipher(k, m, encrypt, random)
+	if err != nil {
+		return nil, err
+	}
+	return Whole(c, in)
+}
+
+// Whole passes everything through a cipher at once.
+func Whole(c Cipher, in []byte) ([]byte, error) {
+	if w, ok := c.(*whole); ok && len(w.in) == 0 {
+		return w.run(in)
+	}
+	out, err := c.Update(make([]byte, 0, len(in)+blockSize), in)
+	if err != nil {
+		return nil, err
+	}
+	return c.Final(out)
+}
+
+// Wrap encrypts the value of a key. RFC 3394 takes multiples of eight bytes
+// only, RSA what its modulus leaves: other values are CKR_KEY_SIZE_RANGE.
+func (s *Spec) Wrap(k *Key, m *pkcs11.Mechanism, value []byte, random io.Reader) ([]byte, error) {
+	out, err := s.run(k, m, true, value, random)
+	if err == errDataLength {
+		return nil, pkcs11.Error(pkcs11.CKR_KEY_SIZE_RANGE)
+	}
+	return out, err
+}
+
+// Unwrap decrypts the value of a key. What does not decrypt is
+// CKR_WRAPPED_KEY_INVALID or, by its length alone, CKR_WRAPPED_KEY_LEN_RANGE.
+func (s *Spec) Unwrap(k *Key, m *pkcs11.Mechanism, blob []byte) ([]byte, error) {
+	out, err := s.run(k, m, false, blob, nil)
+	switch err {
+	case errCiphertext:
+		return nil, pkcs11.Error(pkcs11.CKR_WRAPPED_KEY_INVALID)
+	case errCiphertextLength:
+		return nil, pkcs11.Error(pkcs11.CKR_WRAPPED_KEY_LEN_RANGE)
+	}
+	return out, err
+}
+
+// padding says what a shorter CKA_VALUE_LEN may cut from an unwrapped value.
+type padding int
+
+const (
+	exact   padding = iota // nothing: the mechanism carries the length
+	zeroPad                // at most seven zero bytes that filled a block of RFC 3394
+)
+
+// Trim gives an unwrapped value the length that its template names: its own, or
+// for RFC 3394 up to seven bytes fewer when those are zero, as tokens make them
+// that pad a 20-byte seed to 24. Any other length is CKR_TEMPLATE_INCONSISTENT.
+func (s *Spec) Trim(value []byte, length int) ([]byte, error) {
+	cut := len(value) - length
+	if cut == 0 {
+		return value, nil
+	}
+	if s.padding != zeroPad || cut < 0 || cut >= semiblock || length < 1 {
+		return nil, pkcs11.Error(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	for _, b := range value[length:] {
+		if b != 0 {
+			return nil, pkcs11.Error(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		}
+	}
+	return value[:length], nil
+}
+
+// What is wrong with the data of an operation.
+const (
+	errData             = pkcs11.Error(pkcs11.CKR_DATA_INVALID)
+	errDataLength       = pkcs11.Error(pkcs11.CKR_DATA_LEN_RANGE)
+	errCiphertext       = pkcs11.Error(pkcs11.CKR_ENCRYPTED_DATA_INVALID)
+	errCiphertextLength = pkcs11.Error(pkcs11.CKR_ENCRYPTED_DATA_LEN_RANGE)
+	errParameter        = pkcs11.Error(pkcs11.CKR_MECHANISM_PARAM_INVALID)
+)
+
+// maxData is the most that a mechanism without streaming collects.
+const maxData = 1 << 24
+
+// whole is a Cipher that needs all of its input before it gives anything.
+type whole struct {
+	in  []byte
+	run func(in []byte) ([]byte, error)
+}
+
+func (w *whole) Update(dst, in []byte) ([]byte, error) {
+	if len(w.in)+len(in) > maxData {
+		return nil, errDataLength
+	}
+	w.in = append(w.in, in...)
+	return dst, nil
+}
+
+func (w *whole) Final(dst []byte) ([]byte, error) {
+	out, err := w.run(w.in)
+	if err != nil {
+		return nil, err
+	}
+	return append(dst, out...), nil
+}

@@ -1,0 +1,374 @@
+package token
+
+import (
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/mechanism"
+)
+
+// object finds an object that this session may see.
+func (s *session) object(o pkcs11.ObjectHandle) *object {
+	found := s.slot.token.objects.get(uint(o))
+	if found == nil || !s.slot.sees(found) {
+		return nil
+	}
+	return found
+}
+
+// may tells whether this session may bring an object like d into being.
+func (s *session) may(d *draft) error {
+	role := s.slot.role()
+	switch {
+	case d.is(fToken) && !s.rw:
+		return rv(pkcs11.CKR_SESSION_READ_ONLY)
+	case d.is(fPrivate) && role != user:
+		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	case d.is(fTrusted) && role != securityOfficer:
+		return rv(pkcs11.CKR_ATTRIBUTE_READ_ONLY)
+	}
+	return nil
+}
+
+// add puts a finished object where it belongs. A logout since login undoes it.
+func (s *session) add(o *object, login uint64) (pkcs11.ObjectHandle, error) {
+	if o.is(fToken) {
+		return s.slot.addRecord(o, login)
+	}
+	t := s.slot.token
+	o.slot, o.owner = s.slot, s
+	o.handle = t.objects.reserve()
+	s.own(o.handle)
+	t.objects.put(o.handle, o)
+	s.slot.index.add(o)
+	if o.is(fPrivate) && s.slot.logins.Load() != login {
+		t.forget(o.handle)
+		return 0, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
+	return pkcs11.ObjectHandle(o.handle), nil
+}
+
+// addRecord stores a new token object. A directory seals it, so somebody must
+// be logged in, even where the object is public.
+func (sl *slot) addRecord(o *object, login uint64) (pkcs11.ObjectHandle, error) {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if sl.key == nil || sl.logins.Load() != login {
+		return 0, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
+	o.name = newName()
+	err := sl.inStep(func() error {
+		if err := sl.save(o); err != nil {
+			return err
+		}
+		sl.adopt(o)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return pkcs11.ObjectHandle(o.handle), nil
+}
+
+// save writes a state of an object.
+func (sl *slot) save(o *object) error {
+	if sl.key == nil {
+		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
+	if o.key == nil && o.kind() != data {
+		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN) // its value is still sealed
+	}
+	content, err := encodeObject(o, sl.card.Epoch, sl.key)
+	if err != nil {
+		return err
+	}
+	return sl.storage.write(o.name.file(), content)
+}
+
+// CreateObject is C_CreateObject for data and for keys given in clear.
+func (t *Token) CreateObject(sh pkcs11.SessionHandle, temp []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	s, err := t.enter(sh)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	login := s.slot.logins.Load()
+	d, err := newDraft(created, anyClass, anyClass, temp)
+	if err != nil {
+		return 0, err
+	}
+	if err := d.material(); err != nil {
+		return 0, err
+	}
+	return s.complete(d, created, 0, nil, login)
+}
+
+// complete is the common end of every way to make an object.
+func (s *session) complete(d *draft, from origin, made uint, base *object, login uint64) (pkcs11.ObjectHandle, error) {
+	if err := s.may(d); err != nil {
+		return 0, err
+	}
+	if err := d.ancestry(from, made, base); err != nil {
+		return 0, err
+	}
+	o, err := d.finish()
+	if err != nil {
+		return 0, err
+	}
+	return s.add(o, login)
+}
+
+// GenerateKey is C_GenerateKey.
+func (t *Token) GenerateKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, temp []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	s, err := t.enter(sh)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	login := s.slot.logins.Load()
+	spec, err := generator(m, mechanism.Generate)
+	if err != nil {
+		return 0, err
+	}
+	d, err := newSecretDraft(spec, temp)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.may(d); err != nil {
+		return 0, err
+	}
+	if d.length == none {
+		return 0, rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+	}
+	if fits, _ := mechanism.SecretLength(d.keyType, d.length); !fits {
+		return 0, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
+	}
+	if d.key, err = mechanism.NewRandomSecret(t.random, d.length); err != nil {
+		return 0, err
+	}
+	return s.complete(d, generated, spec.Type, nil, login)
+}
+
+// newSecretDraft reads the template of a generated key. A mechanism that makes
+// several key types makes its first where the template names none.
+func newSecretDraft(spec *mechanism.Spec, temp []*pkcs11.Attribute) (*draft, error) {
+	keyType := spec.KeyTypes[0]
+	if slices.ContainsFunc(temp, func(a *pkcs11.Attribute) bool { return a != nil && a.Type == pkcs11.CKA_KEY_TYPE }) {
+		keyType = anyClass
+	}
+	d, err := newDraft(generated, pkcs11.CKO_SECRET_KEY, keyType, temp)
+	if err != nil {
+		return nil, err
+	}
+	if !spec.Takes(d.keyType) {
+		return nil, rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	return d, nil
+}
+
+// generator finds a mechanism that makes keys; none of them has a parameter.
+func generator(m []*pkcs11.Mechanism, op mechanism.Operation) (*mechanism.Spec, error) {
+	spec, err := lookup(m, op)
+	if err != nil {
+		return nil, err
+	}
+	return spec, spec.Check(m[0])
+}
+
+// lookup finds a mechanism that can do op.
+func lookup(m []*pkcs11.Mechanism, op mechanism.Operation) (*mechanism.Spec, error) {
+	if len(m) != 1 || m[0] == nil {
+		return nil, rv(pkcs11.CKR_ARGUMENTS_BAD)
+	}
+	spec := mechanism.Lookup(m[0].Mechanism)
+	if spec == nil || !spec.Can(op) {
+		return nil, rv(pkcs11.CKR_MECHANISM_INVALID)
+	}
+	return spec, nil
+}
+
+// GenerateKeyPair is C_GenerateKeyPair. A public key that wraps beside a
+// private key that decrypts is the conflict of policy.go in two halves.
+func (t *Token) GenerateKeyPair(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, public, private []*pkcs11.Attribute) (pkcs11.ObjectHandle, pkcs11.ObjectHandle, error) {
+	s, err := t.enter(sh)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.leave()
+	login := s.slot.logins.Load()
+	spec, err := generator(m, mechanism.GeneratePair)
+	if err != nil {
+		return 0, 0, err
+	}
+	pub, err := newDraft(generated, pkcs11.CKO_PUBLIC_KEY, pkcs11.CKK_RSA, public)
+	if err != nil {
+		return 0, 0, err
+	}
+	priv, err := newDraft(generated, pkcs11.CKO_PRIVATE_KEY, pkcs11.CKK_RSA, private)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := s.mayPair(pub, priv); err != nil {
+		return 0, 0, err
+	}
+	if priv.key, err = mechanism.NewPair(pub.bits, pub.parts.E); err != nil {
+		return 0, 0, err
+	}
+	pub.key = mechanism.NewPublic(priv.key.Public())
+	publicHandle, err := s.complete(pub, generated, spec.Type, nil, login)
+	if err != nil {
+		return 0, 0, err
+	}
+	privateHandle, err := s.complete(priv, generated, spec.Type, nil, login)
+	if err != nil {
+		return 0, 0, s.undo(publicHandle, err)
+	}
+	return publicHandle, privateHandle, nil
+}
+
+func (s *session) mayPair(pub, priv *draft) error {
+	if err := s.may(pub); err != nil {
+		return err
+	}
+	if err := s.may(priv); err != nil {
+		return err
+	}
+	if pub.bits == 0 {
+		return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+	}
+	if pub.is(fWrap) && priv.is(fDecrypt) {
+		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	return nil
+}
+
+// undo removes the first half of a pair whose second half failed with err.
+func (s *session) undo(first pkcs11.ObjectHandle, err error) error {
+	if o := s.object(first); o != nil {
+		s.destroy(o)
+	}
+	return err
+}
+
+// UnwrapKey is C_UnwrapKey. The wrapped value of a secret key is the value, of
+// a private key its PKCS #8 form. CKA_VALUE_LEN may be given; what it may cut
+// says mechanism.Spec.Trim.
+func (t *Token) UnwrapKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, unwrappingKey pkcs11.ObjectHandle, wrappedKey []byte, a []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	s, err := t.enter(sh)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	login := s.slot.logins.Load()
+	spec, by, err := s.use(m, unwrappingKey, mechanism.Unwrap, fUnwrap)
+	if err != nil {
+		return 0, asKey(unwrappingNames, err)
+	}
+	if by.policy != nil {
+		if a, err = under(by.policy.unwrap, a); err != nil {
+			return 0, err
+		}
+	}
+	d, err := newDraft(unwrapped, anyClass, anyClass, a)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.may(d); err != nil {
+		return 0, err
+	}
+	value, err := spec.Unwrap(by.key, m[0], wrappedKey)
+	if err != nil {
+		return 0, err
+	}
+	if err := d.unwrapped(spec, value); err != nil {
+		clear(value)
+		return 0, err
+	}
+	return s.complete(d, unwrapped, 0, nil, login)
+}
+
+// unwrapped makes the key from what was under the wrapping.
+func (d *draft) unwrapped(spec *mechanism.Spec, value []byte) (err error) {
+	switch d.kind() {
+	case secret:
+		if d.length != none {
+			if value, err = spec.Trim(value, d.length); err != nil {
+				return err
+			}
+		}
+		d.key, err = d.secret(value, rv(pkcs11.CKR_WRAPPED_KEY_INVALID))
+	case private:
+		d.key, err = mechanism.ParsePrivate(value)
+	default:
+		err = rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	return err
+}
+
+// DeriveKey is C_DeriveKey: the new key takes the leading CKA_VALUE_LEN bytes
+// of what the mechanism makes.
+func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKey pkcs11.ObjectHandle, a []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	s, err := t.enter(sh)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	login := s.slot.logins.Load()
+	spec, base, err := s.use(m, baseKey, mechanism.Derive, fDerive)
+	if err != nil {
+		return 0, err
+	}
+	if base.policy != nil {
+		if a, err = under(base.policy.derive, a); err != nil {
+			return 0, err
+		}
+	}
+	d, err := newDraft(derived, pkcs11.CKO_SECRET_KEY, anyClass, a)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.may(d); err != nil {
+		return 0, err
+	}
+	if d.length == none {
+		return 0, rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+	}
+	value, err := spec.Derive(base.key, m[0])
+	if err != nil {
+		return 0, err
+	}
+	if d.length > len(value) {
+		return 0, rv(pkcs11.CKR_KEY_SIZE_RANGE)
+	}
+	// A full slice expression: nobody appends into the bytes that are not key.
+	if d.key, err = d.secret(value[:d.length:d.length], rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)); err != nil {
+		return 0, err
+	}
+	return s.complete(d, derived, 0, base, login)
+}
+
+// WrapKey is C_WrapKey.
+func (t *Token) WrapKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, wrappingKey, key pkcs11.ObjectHandle) ([]byte, error) {
+	s, err := t.enter(sh)
+	if err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	spec, by, err := s.use(m, wrappingKey, mechanism.Wrap, fWrap)
+	if err != nil {
+		return nil, asKey(wrappingNames, err)
+	}
+	o := s.object(key)
+	if o == nil {
+		return nil, rv(pkcs11.CKR_KEY_HANDLE_INVALID)
+	}
+	if err := wrappable(o, by); err != nil {
+		return nil, err
+	}
+	value, err := materialOf(o)
+	if err != nil {
+		return nil, err
+	}
+	return spec.Wrap(by.key, m[0], value, t.random)
+}

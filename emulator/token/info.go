@@ -1,0 +1,110 @@
+package token
+
+import (
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/mechanism"
+)
+
+// GetInfo is C_GetInfo: Cryptoki 2.40.
+func (t *Token) GetInfo() (pkcs11.Info, error) {
+	if !t.running.Load() {
+		return pkcs11.Info{}, rv(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
+	}
+	return pkcs11.Info{
+		CryptokiVersion:    pkcs11.Version{Major: 2, Minor: 40},
+		ManufacturerID:     t.identity.Manufacturer,
+		LibraryDescription: t.identity.Library,
+		LibraryVersion:     t.identity.Firmware,
+	}, nil
+}
+
+// GetSlotList is C_GetSlotList. Every slot always has its token.
+func (t *Token) GetSlotList(bool) ([]uint, error) {
+	if !t.running.Load() {
+		return nil, rv(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
+	}
+	ids := make([]uint, len(t.slots))
+	for i := range ids {
+		ids[i] = uint(i)
+	}
+	return ids, nil
+}
+
+// GetSlotInfo is C_GetSlotInfo.
+func (t *Token) GetSlotInfo(slotID uint) (pkcs11.SlotInfo, error) {
+	if _, err := t.slot(slotID); err != nil {
+		return pkcs11.SlotInfo{}, err
+	}
+	return pkcs11.SlotInfo{
+		SlotDescription: t.identity.Slot,
+		ManufacturerID:  t.identity.Manufacturer,
+		Flags:           pkcs11.CKF_TOKEN_PRESENT,
+		FirmwareVersion: t.identity.Firmware,
+	}, nil
+}
+
+// GetTokenInfo is C_GetTokenInfo.
+func (t *Token) GetTokenInfo(slotID uint) (pkcs11.TokenInfo, error) {
+	sl, err := t.slot(slotID)
+	if err != nil {
+		return pkcs11.TokenInfo{}, err
+	}
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if err := sl.refresh(); err != nil {
+		return pkcs11.TokenInfo{}, err
+	}
+	info := pkcs11.TokenInfo{
+		ManufacturerID:     t.identity.Manufacturer,
+		Model:              t.identity.Model,
+		SerialNumber:       t.identity.Serial,
+		Flags:              pkcs11.CKF_RNG | pkcs11.CKF_LOGIN_REQUIRED,
+		MaxPinLen:          maxPIN,
+		MinPinLen:          minPIN,
+		TotalPublicMemory:  pkcs11.CK_UNAVAILABLE_INFORMATION,
+		FreePublicMemory:   pkcs11.CK_UNAVAILABLE_INFORMATION,
+		TotalPrivateMemory: pkcs11.CK_UNAVAILABLE_INFORMATION,
+		FreePrivateMemory:  pkcs11.CK_UNAVAILABLE_INFORMATION,
+		FirmwareVersion:    t.identity.Firmware,
+	}
+	for _, s := range sl.sessions {
+		info.SessionCount++
+		if s.rw {
+			info.RwSessionCount++
+		}
+	}
+	if sl.card != nil {
+		info.Label = sl.card.Label
+		info.SerialNumber = sl.card.Serial
+		info.Flags |= sl.card.flags()
+	}
+	return info, nil
+}
+
+// GetMechanismList is C_GetMechanismList.
+func (t *Token) GetMechanismList(slotID uint) ([]*pkcs11.Mechanism, error) {
+	if _, err := t.slot(slotID); err != nil {
+		return nil, err
+	}
+	var out []*pkcs11.Mechanism
+	for _, m := range mechanism.List() {
+		out = append(out, pkcs11.NewMechanism(m, nil))
+	}
+	return out, nil
+}
+
+// GetMechanismInfo is C_GetMechanismInfo.
+func (t *Token) GetMechanismInfo(slotID uint, m []*pkcs11.Mechanism) (pkcs11.MechanismInfo, error) {
+	if _, err := t.slot(slotID); err != nil {
+		return pkcs11.MechanismInfo{}, err
+	}
+	if len(m) != 1 || m[0] == nil {
+		return pkcs11.MechanismInfo{}, rv(pkcs11.CKR_ARGUMENTS_BAD)
+	}
+	spec := mechanism.Lookup(m[0].Mechanism)
+	if spec == nil {
+		return pkcs11.MechanismInfo{}, rv(pkcs11.CKR_MECHANISM_INVALID)
+	}
+	return spec.Info(), nil
+}

@@ -1,0 +1,132 @@
+package token
+
+import (
+	"bytes"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/mechanism"
+)
+
+// conflicts are usages that one key must never have together, not even one
+// after the other: with WRAP and DECRYPT any extractable key can be read, with
+// UNWRAP and ENCRYPT any known value becomes a key (Clulow 2003; Bortolozzo et
+// al., Tookan, 2010).
+var conflicts = []flags{fWrap | fDecrypt, fUnwrap | fEncrypt}
+
+func (o *object) conflict() error {
+	o.ever |= o.flags & fUsage
+	for _, pair := range conflicts {
+		if o.ever&pair == pair {
+			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		}
+	}
+	return nil
+}
+
+// ancestry sets the attributes that tell where a key comes from, PKCS #11 v2.40
+// §4.9, §4.10 and C_CreateObject, C_UnwrapKey, C_DeriveKey.
+func (d *draft) ancestry(from origin, made uint, base *object) error {
+	d.keyGen = pkcs11.CK_UNAVAILABLE_INFORMATION
+	sensitive, inside := false, false
+	switch from {
+	case generated:
+		d.flags |= fLocal
+		d.keyGen = made
+		sensitive, inside = true, true
+	case derived:
+		// A readable child would tell what the base key must not: its
+		// encryption of any block.
+		if base.is(fSensitive) && d.named&fSensitive != 0 && !d.is(fSensitive) {
+			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		}
+		if base.is(fSensitive) {
+			d.flags |= fSensitive
+		}
+		sensitive, inside = base.is(fAlwaysSensitive), base.is(fNeverExtractable)
+	}
+	if d.kind()&hidden == 0 {
+		return nil
+	}
+	if sensitive && d.is(fSensitive) {
+		d.flags |= fAlwaysSensitive
+	}
+	if inside && !d.is(fExtractable) {
+		d.flags |= fNeverExtractable
+	}
+	return nil
+}
+
+// under adds the template of an unwrapping or base key to the caller's. Both
+// may name an attribute, when they agree on it.
+func under(rules []attribute, template []*pkcs11.Attribute) ([]*pkcs11.Attribute, error) {
+	if len(rules) == 0 {
+		return template, nil
+	}
+	merged := append([]*pkcs11.Attribute(nil), template...)
+	for _, r := range rules {
+		named := false
+		for _, a := range template {
+			if a == nil || a.Type != r.typ {
+				continue
+			}
+			if !bytes.Equal(a.Value, r.value) {
+				return nil, rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+			}
+			named = true
+		}
+		if !named {
+			merged = append(merged, &pkcs11.Attribute{Type: r.typ, Value: r.value})
+		}
+	}
+	return merged, nil
+}
+
+// wrappable tells whether key may leave under wrapping.
+func wrappable(key, wrapping *object) error {
+	switch {
+	case key.kind()&hidden == 0:
+		return rv(pkcs11.CKR_KEY_NOT_WRAPPABLE)
+	case !key.is(fExtractable):
+		return rv(pkcs11.CKR_KEY_UNEXTRACTABLE)
+	case key.is(fWrapWithTrusted) && !wrapping.is(fTrusted):
+		return rv(pkcs11.CKR_KEY_NOT_WRAPPABLE)
+	case wrapping.policy != nil && !key.matches(wrapping.policy.wrap):
+		return rv(pkcs11.CKR_KEY_NOT_WRAPPABLE)
+	case key.key == nil:
+		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
+	return nil
+}
+
+// material makes the key of an object that C_CreateObject describes.
+func (d *draft) material() error {
+	var err error
+	switch d.kind() {
+	case secret:
+		d.key, err = d.secret(d.value, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID))
+	case public:
+		if d.parts.N == nil || d.parts.E == nil {
+			return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+		}
+		d.key, err = mechanism.NewRSAPublic(d.parts)
+	case private:
+		p := d.parts
+		if p.N == nil || p.E == nil || p.D == nil || p.P == nil || p.Q == nil {
+			return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+		}
+		d.key, err = mechanism.NewRSAPrivate(p)
+	}
+	return err
+}
+
+// secret checks the length of a secret value against the key type.
+func (d *draft) secret(value []byte, wrong rv) (*mechanism.Key, error) {
+	if value == nil {
+		return nil, rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+	}
+	if fits, _ := mechanism.SecretLength(d.keyType, len(value)); !fits {
+		return nil, wrong
+	}
+	return mechanism.NewSecret(value), nil
+}

@@ -1,0 +1,176 @@
+// Package token is a PKCS #11 token in Go: slots, sessions, logins and objects,
+// with the cryptography of package mechanism.
+//
+// Start at New, which gives a cryptoki.Module. What PKCS #11 says about each
+// attribute is the table rules in attribute.go; what this token refuses beyond
+// the standard stands in policy.go. Handles count up and are never used again;
+// an object under a handle never changes, it is replaced.
+//
+// A token lives in memory or in a directory. In a directory every secret value,
+// and everything about private objects, is sealed under a token key, which is
+// itself sealed once under the user's PIN and once under the security officer's.
+// Before a login the public attributes of public objects can be read, but not
+// checked, and their secret values not be used; a login checks all of them.
+// Several processes may share a directory.
+package token
+
+import (
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+)
+
+// Config says what token New makes. The zero value is one uninitialised token
+// in memory.
+type Config struct {
+	Dir   string // where the tokens live; empty: in memory
+	Slots int    // number of slots, counted from 0; 0 means 1
+
+	// With a Label, the token of slot 0 is ready for use: New initialises it
+	// with both PINs, unless the directory has it from before.
+	Label, SOPIN, UserPIN string
+
+	// Random feeds generated keys and C_GenerateRandom; nil is crypto/rand. RSA
+	// pairs, and what seals the directory, never draw from it.
+	Random io.Reader
+
+	// PINCost is the base-2 logarithm of scrypt's N for PINs in a directory;
+	// 0 means 15, some 60 ms and 32 MiB for a login.
+	PINCost int
+
+	Identity Identity
+	Log      *slog.Logger // says what CKR_DEVICE_ERROR cannot; nil is silence
+}
+
+// Identity is what the library, its slots and tokens say they are. Empty fields
+// have defaults; an empty Serial is drawn when a token is initialised.
+type Identity struct {
+	Manufacturer, Library, Slot, Model, Serial string
+	Firmware                                   pkcs11.Version
+}
+
+// Token is the module: every slot with its token. Its methods are those of
+// cryptoki.Module and may be called from many goroutines.
+type Token struct {
+	identity Identity
+	random   io.Reader
+	pinCost  int
+	log      *slog.Logger
+	slots    []*slot
+
+	running  atomic.Bool
+	sessions handles[session]
+	objects  handles[object]
+}
+
+var _ cryptoki.Module = (*Token)(nil)
+
+// New makes a module. Its errors say what is wrong with the directory.
+func New(c Config) (*Token, error) {
+	t := &Token{identity: c.Identity.withDefaults(), random: c.Random, pinCost: c.PINCost, log: c.Log}
+	if t.random == nil {
+		t.random = rand.Reader
+	} else {
+		t.random = &shared{r: c.Random}
+	}
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
+	}
+	if t.pinCost == 0 {
+		t.pinCost = defaultPINCost
+	}
+	for id := range max(1, c.Slots) {
+		sl, err := t.openSlot(uint(id), c.Dir)
+		if err != nil {
+			return nil, err
+		}
+		t.slots = append(t.slots, sl)
+	}
+	if c.Label != "" {
+		if err := t.slots[0].ready(c.Label, c.SOPIN, c.UserPIN); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (i Identity) withDefaults() Identity {
+	for _, f := range []struct {
+		field *string
+		value string
+	}{
+		{&i.Manufacturer, "epsbench"},
+		{&i.Library, "epsbench PKCS#11 emulator"},
+		{&i.Slot, "epsbench slot"},
+		{&i.Model, "emulator"},
+	} {
+		if *f.field == "" {
+			*f.field = f.value
+		}
+	}
+	if i.Firmware == (pkcs11.Version{}) {
+		i.Firmware = pkcs11.Version{Major: 1}
+	}
+	return i
+}
+
+// shared lets goroutines draw from a reader that is not made for it.
+type shared struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (s *shared) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return io.ReadFull(s.r, p)
+}
+
+// Initialize is C_Initialize. Options are accepted: the module always locks.
+func (t *Token) Initialize(...pkcs11.InitializeOption) error {
+	if !t.running.CompareAndSwap(false, true) {
+		return rv(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)
+	}
+	for _, sl := range t.slots {
+		if err := sl.start(); err != nil {
+			t.running.Store(false)
+			return err
+		}
+	}
+	return nil
+}
+
+// Finalize is C_Finalize: sessions and their objects go, token objects stay.
+func (t *Token) Finalize() error {
+	if !t.running.CompareAndSwap(true, false) {
+		return rv(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
+	}
+	for _, sl := range t.slots {
+		sl.closeAll()
+	}
+	return nil
+}
+
+// Destroy ends the use of the module, as unloading a library does.
+func (t *Token) Destroy() {
+	if t.running.Load() {
+		t.Finalize()
+	}
+}
+
+// slot finds a slot of the running module.
+func (t *Token) slot(id uint) (*slot, error) {
+	if !t.running.Load() {
+		return nil, rv(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
+	}
+	if id >= uint(len(t.slots)) {
+		return nil, rv(pkcs11.CKR_SLOT_ID_INVALID)
+	}
+	return t.slots[id], nil
+}
