@@ -24,6 +24,7 @@ const (
 	Suspend    Event = "suspend"
 	Resume     Event = "resume"
 	Revoke     Event = "revoke"
+	Reissue    Event = "reissue" // another registration code for the same token
 )
 
 // transitions is the life of a token; nothing else moves one.
@@ -35,12 +36,27 @@ var transitions = []struct {
 	{Pending, Registered, Issued},
 	{Pending, Abandoned, Cancelled},
 	{Issued, Delivered, Provisioned},
+	{Issued, Reissue, Issued},
 	{Issued, Revoke, Revoked},
 	{Provisioned, Suspend, Suspended},
 	{Provisioned, Revoke, Revoked},
 	{Suspended, Resume, Provisioned},
 	{Suspended, Revoke, Revoked},
 }
+
+// records are the names under which the audit knows that an event has happened.
+var records = map[Event]string{
+	Registered: "enrolled",
+	Abandoned:  "abandoned",
+	Delivered:  "provisioned",
+	Suspend:    "suspended",
+	Resume:     "resumed",
+	Revoke:     "revoked",
+	Reissue:    "reissued",
+}
+
+// Record is the name of the audit record that a commit with this event carries.
+func (e Event) Record() string { return records[e] }
 
 // Next gives the state that follows event, or ErrConflict where the table has none.
 func (s State) Next(event Event) (State, error) {

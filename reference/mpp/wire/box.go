@@ -21,7 +21,7 @@ const (
 	askLowest  = askCode + reference.MaxCodeDigits
 	askTop     = askLowest + 1
 	askPadding = askTop + 1
-	askSize    = requestBox - tagSize
+	askSize    = RequestBox - tagSize
 )
 
 // Seal encrypts a under K_req for the request header with hash h1.

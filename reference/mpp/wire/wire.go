@@ -41,7 +41,7 @@ const (
 	PointSize    = 65
 	KeySize      = 32 // S, K_c, K_req, K_rsp
 
-	requestBox  = 48
+	RequestBox  = 48 // box of a request
 	responseBox = 496
 	tagSize     = 16
 	minModulus  = 256
@@ -103,7 +103,7 @@ func DecodeRequest(body []byte) (Request, RequestHeader, error) {
 	if err := decode(q.Header, &h); err != nil {
 		return q, h, fmt.Errorf("request header: %w", err)
 	}
-	if len(q.Box) != requestBox {
+	if len(q.Box) != RequestBox {
 		return q, h, fmt.Errorf("%w: request box of %d bytes", ErrFormat, len(q.Box))
 	}
 	return q, h, h.check()

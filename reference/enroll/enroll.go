@@ -1,0 +1,157 @@
+// Package enroll is the enrolment half of the security target (seed 000 §2.2.1): it
+// makes a token, hands it to the authentication server, and gives the bank a PIN and
+// a registration code, once. It also moves tokens through the rest of their life.
+//
+// Start at Service.Enrol. The order matters there: the row and its code are durable
+// as `pending` before the authentication server hears of the token, and nothing
+// leaves before `issued` is durable too, so that a crash leaves all or nothing.
+package enroll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/authserver/plugin"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/oath"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// HSM lends sessions of the EPS's token; *hsm.HSM is one.
+type HSM interface {
+	Do(ctx context.Context, fn func(*hsm.Session) error) error
+}
+
+// Keyring finds the keys that enrolment uses; *keys.Ring is one.
+type Keyring interface {
+	CurrentDBK() uint32
+	DBK(ctx context.Context, version uint32) (hsm.Key, error)
+	TRK(ctx context.Context, server string) (hsm.Key, uint32, error)
+	IDX(ctx context.Context) (hsm.Key, error)
+}
+
+// AuthServer is the authentication server's side of the plug-in contract;
+// *plugin.Client is one.
+type AuthServer interface {
+	Create(ctx context.Context, r plugin.Registration) error
+	Cancel(ctx context.Context, key string, token reference.TokenID) error
+	SetState(ctx context.Context, key string, token reference.TokenID, op string) error
+}
+
+// Config are the defaults and limits of enrolment. Zero fields take those of DESIGN §4.
+type Config struct {
+	AuthServer    string        // name of the authentication server, as it was paired
+	Suite         string        // "HOTP-SHA256-6"
+	PINDigits     int           // 4 to 12
+	CodeDigits    int           // 2 to 11
+	CodeTries     int           // failures that kill a code
+	Validity      time.Duration // of a registration code
+	Iterations    int           // of PBKDF2
+	CreateTimeout time.Duration // of the authentication server's answer
+}
+
+// maxValidity bounds how long a registration code may live.
+const maxValidity = 90 * 24 * time.Hour
+
+func (c *Config) complete() {
+	c.Suite = or(c.Suite, "HOTP-SHA256-6")
+	c.PINDigits = or(c.PINDigits, 6)
+	c.CodeDigits = or(c.CodeDigits, 11)
+	c.CodeTries = or(c.CodeTries, 5)
+	c.Validity = or(c.Validity, 24*time.Hour)
+	c.Iterations = or(c.Iterations, 100_000)
+	c.CreateTimeout = or(c.CreateTimeout, 10*time.Second)
+}
+
+func or[T comparable](have, otherwise T) T {
+	var none T
+	if have == none {
+		return otherwise
+	}
+	return have
+}
+
+func (c Config) check() error {
+	if c.AuthServer == "" || c.Iterations < 1 || c.CreateTimeout < 0 {
+		return fmt.Errorf("enrolment: an authentication server, iterations and a time-out are wanted: %w", reference.ErrInvalid)
+	}
+	return c.checkRequest(Request{Suite: c.Suite, PINDigits: c.PINDigits, CodeDigits: c.CodeDigits, Validity: c.Validity})
+}
+
+// checkRequest holds for what the bank may choose too.
+func (c Config) checkRequest(r Request) error {
+	if _, err := oath.ParseSuite(r.Suite); err != nil {
+		return fmt.Errorf("%w: %w", reference.ErrInvalid, err)
+	}
+	if r.PINDigits < reference.MinPINDigits || r.PINDigits > reference.MaxPINDigits {
+		return fmt.Errorf("PIN: want %d to %d digits: %w", reference.MinPINDigits, reference.MaxPINDigits, reference.ErrInvalid)
+	}
+	if r.Validity <= 0 || r.Validity > maxValidity {
+		return fmt.Errorf("validity: want up to %v: %w", maxValidity, reference.ErrInvalid)
+	}
+	return CheckTries(r.CodeDigits, c.CodeTries)
+}
+
+// CheckTries refuses codes that could be guessed with more than 2^-11 (RGS
+// RecomTauxFausseAcceptation): more than 10^digits/2048 tries.
+func CheckTries(digits, tries int) error {
+	if digits < reference.MinCodeDigits || digits > reference.MaxCodeDigits {
+		return fmt.Errorf("code: want %d to %d digits: %w", reference.MinCodeDigits, reference.MaxCodeDigits, reference.ErrInvalid)
+	}
+	space := int64(1)
+	for range digits {
+		space *= 10
+	}
+	if tries < 1 || int64(tries)*2048 > space {
+		return fmt.Errorf("code: %d digits bear at most %d tries, not %d: %w", digits, space/2048, tries, reference.ErrInvalid)
+	}
+	return nil
+}
+
+// Parts are what a Service works with. The last three may be left nil.
+type Parts struct {
+	Store      store.EPS
+	HSM        HSM
+	Keys       Keyring
+	AuthServer AuthServer
+	Clock      reference.Clock
+	Random     io.Reader // hsm.HSM.Random
+
+	KDF   KDF   // PBKDF2
+	PINs  PINs  // DrawPIN
+	Codes Codes // DrawCode
+}
+
+// Service enrols, and changes what is enrolled. Its methods may be called from
+// many goroutines.
+type Service struct {
+	config Config
+	parts  Parts
+	flush  chan struct{} // one Flush at a time, so that messages of a token keep their order
+}
+
+// New checks the configuration; it gives reference.ErrInvalid for one that would
+// break a limit.
+func New(c Config, p Parts) (*Service, error) {
+	c.complete()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if p.Store == nil || p.HSM == nil || p.Keys == nil || p.AuthServer == nil || p.Clock == nil || p.Random == nil {
+		return nil, errors.New("enrolment: a part is missing")
+	}
+	if p.KDF == nil {
+		p.KDF = PBKDF2
+	}
+	if p.PINs == nil {
+		p.PINs = DrawPIN
+	}
+	if p.Codes == nil {
+		p.Codes = DrawCode
+	}
+	return &Service{config: c, parts: p, flush: make(chan struct{}, 1)}, nil
+}

@@ -1,0 +1,112 @@
+package mpp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/epsbench/epsbench/reference/api/problem"
+	"github.com/epsbench/epsbench/reference/mpp/wire"
+)
+
+// Quantum is the grid on which refusals leave (PROTOCOL.md §1).
+const Quantum = 100 * time.Millisecond
+
+// Waiter measures and spends real time. The domain's clock can be set by a test; a
+// timer cannot run on that.
+type Waiter interface {
+	Now() time.Time
+	// Sleep returns after d, or when ctx is done.
+	Sleep(ctx context.Context, d time.Duration)
+}
+
+// SystemWaiter is the machine's monotonic clock.
+type SystemWaiter struct{}
+
+func (SystemWaiter) Now() time.Time { return time.Now() }
+
+func (SystemWaiter) Sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// Handler serves POST /mpp/v2. Every request within the size limit gets 200, the same
+// headers and as many bytes.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived := s.parts.Waiter.Now()
+		body, err := read(w, r)
+		if err != nil {
+			problem.Write(w, r, problem.Of(err))
+			return
+		}
+		answer, granted := s.Provision(r.Context(), addressText(r.RemoteAddr), body)
+		if !granted {
+			s.parts.Waiter.Sleep(r.Context(), untilGrid(s.parts.Waiter.Now().Sub(arrived)))
+		}
+		write(w, answer)
+	})
+}
+
+// untilGrid is the time from elapsed to the next multiple of Quantum.
+func untilGrid(elapsed time.Duration) time.Duration {
+	if past := elapsed % Quantum; past > 0 || elapsed == 0 {
+		return Quantum - past
+	}
+	return 0
+}
+
+// read gives the body, or the problem of a request that is none of MPP's.
+func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		return nil, problem.MethodNotAllowed(w, http.MethodPost)
+	}
+	if !isCBOR(r.Header) {
+		return nil, problem.MediaType(wire.ContentType)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxRequest))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, problem.TooLarge(wire.MaxRequest)
+	}
+	return body, nil // cut short it does not decode, and is refused like all others
+}
+
+func isCBOR(h http.Header) bool {
+	if len(h.Values("Content-Type")) != 1 || h.Get("Content-Encoding") != "" {
+		return false
+	}
+	media, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && media == wire.ContentType && len(parameters) == 0
+}
+
+func write(w http.ResponseWriter, answer []byte) {
+	h := w.Header()
+	h.Set("Content-Type", wire.ContentType)
+	h.Set("Content-Length", strconv.Itoa(len(answer)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusOK)
+	w.Write(answer) //nolint:errcheck // the phone has gone
+}
+
+// addressText is the address without its port, as the audit shows it.
+func addressText(remote string) string {
+	p, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return ""
+	}
+	return p.Addr().Unmap().String()
+}

@@ -1,0 +1,216 @@
+// Package mpp is the provisioning half of the security target (seed 000 §6.3): it
+// turns a registration code into a token on a phone, once.
+//
+// Start at Server.Provision. The bytes are specified in PROTOCOL.md and built in
+// package wire. Whatever is wrong with a request, it goes on to the end with a decoy
+// in place of what it lacks, and leaves as the one refusal.
+package mpp
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+
+	"golang.org/x/time/rate"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/mpp/wire"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// HSM lends sessions of the EPS's token; *hsm.HSM is one.
+type HSM interface {
+	Do(ctx context.Context, fn func(*hsm.Session) error) error
+	Suites() []hsm.Suite
+}
+
+// Keyring finds the keys that provisioning uses; *keys.Ring is one.
+type Keyring interface {
+	CurrentDBK() uint32
+	DBK(ctx context.Context, version uint32) (hsm.Key, error)
+	IDX(ctx context.Context) (hsm.Key, error)
+	MPPPrivate(ctx context.Context) (hsm.Key, error)
+	MPPPublic() *rsa.PublicKey
+	KeyID() []byte
+}
+
+// Rejecter is told of requests that are refused before their sender has shown to know
+// the EPS's key. They are counted, not recorded one by one: anyone can send them.
+// *audit.Aggregator is one.
+type Rejecter interface{ Count(source string) }
+
+// Config are the limits of provisioning. Zero fields take the defaults.
+type Config struct {
+	EPS       string     // name of the EPS, 1 to 64 bytes; phones pin it
+	CodeTries int        // failures that kill a code: 5
+	Rate      rate.Limit // failures a second and source address without delay: 10
+	Burst     int        // failures a source may have at once: 50
+	Running   int        // requests in the HSM at once: 4 a CPU
+	Waiting   int        // requests let in at once, with those that wait: 1024
+	PerSource int        // of one address: 256
+}
+
+func (c *Config) complete() error {
+	if c.EPS == "" || len(c.EPS) > 64 {
+		return fmt.Errorf("provisioning: the EPS needs a name of 1 to 64 bytes: %w", reference.ErrInvalid)
+	}
+	for _, f := range []struct {
+		value     *int
+		otherwise int
+	}{
+		{&c.CodeTries, 5}, {&c.Burst, 50}, {&c.Running, 4 * runtime.NumCPU()}, {&c.Waiting, 1024}, {&c.PerSource, 256},
+	} {
+		if *f.value == 0 {
+			*f.value = f.otherwise
+		}
+		if *f.value < 0 {
+			return fmt.Errorf("provisioning: a limit is negative: %w", reference.ErrInvalid)
+		}
+	}
+	if c.Rate == 0 {
+		c.Rate = 10
+	}
+	return nil
+}
+
+// Parts are what a Server works with. The last four may be left nil.
+type Parts struct {
+	Store  store.EPS
+	HSM    HSM
+	Keys   Keyring
+	Clock  reference.Clock
+	Random io.Reader // hsm.HSM.Random
+
+	Waiter  Waiter   // the system's clock
+	Rejects Rejecter // none
+	Rules   []Rule   // Rules()
+	Log     *slog.Logger
+}
+
+func (p *Parts) complete() error {
+	if p.Store == nil || p.HSM == nil || p.Keys == nil || p.Clock == nil || p.Random == nil {
+		return errors.New("provisioning: a part is missing")
+	}
+	if p.Waiter == nil {
+		p.Waiter = SystemWaiter{}
+	}
+	if p.Rejects == nil {
+		p.Rejects = unheard{}
+	}
+	if p.Rules == nil {
+		p.Rules = Rules()
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+type unheard struct{}
+
+func (unheard) Count(string) {}
+
+// Server provisions. Its methods may be called from many goroutines.
+type Server struct {
+	config Config
+	parts  Parts
+	gate   *gate
+	decoy  decoy
+}
+
+// New checks the configuration and makes the decoy, for which it needs the HSM.
+func New(ctx context.Context, c Config, p Parts) (*Server, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	if err := p.complete(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, parts: p, gate: newGate(c)}
+	if err := s.makeDecoy(ctx); err != nil {
+		return nil, fmt.Errorf("provisioning: decoy: %w", err)
+	}
+	return s, nil
+}
+
+// Provision answers the body of a request from a source address. The answer always
+// has wire.ResponseSize bytes; where granted is false they are random, and the cause
+// is in the audit. The caller sees to it that a refusal leaves on the grid.
+func (s *Server) Provision(ctx context.Context, source string, body []byte) (answer []byte, granted bool) {
+	answer, err := s.filler()
+	if err != nil {
+		s.parts.Log.ErrorContext(ctx, "provisioning", "error", err)
+		return answer, false
+	}
+	v, ok := s.gate.enter(source, s.parts.Waiter.Now())
+	if !ok {
+		s.parts.Rejects.Count(source)
+		return answer, false
+	}
+	failed := false
+	defer func() { s.gate.leave(v, failed, s.parts.Waiter.Now()) }()
+	s.parts.Waiter.Sleep(ctx, v.delay)
+	if s.gate.run(ctx) != nil {
+		return answer, false
+	}
+	defer s.gate.done()
+	a, err := s.serve(ctx, source, body)
+	if err != nil {
+		s.parts.Log.ErrorContext(ctx, "provisioning", "error", err)
+		return answer, false
+	}
+	if failed = a.cause != ""; failed {
+		return answer, false
+	}
+	return a.answer, true
+}
+
+// serve takes a request through the steps of PROTOCOL.md §6. An error is one of the
+// EPS's own; what is wrong with the request is in the attempt.
+func (s *Server) serve(ctx context.Context, source string, body []byte) (*attempt, error) {
+	decoded := s.decode(body)
+	decoded.source = source
+	var a *attempt
+	err := s.parts.HSM.Do(ctx, func(ss *hsm.Session) error {
+		again := *decoded // a lost session starts from here
+		a = &again
+		return s.exchange(ctx, ss, a)
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer clear(a.ask.Code)
+	return a, s.commit(ctx, a)
+}
+
+// exchange is all that the HSM takes part in. It makes the same calls for every
+// request; a.cause grows the first thing that was wrong.
+func (s *Server) exchange(ctx context.Context, ss *hsm.Session, a *attempt) error {
+	keys, err := s.unwrap(ctx, ss, a)
+	if err != nil {
+		return err
+	}
+	steps := []func(context.Context, *hsm.Session, hsm.Request, *attempt) error{s.openBox, s.find, s.deliver, s.answer}
+	for _, step := range steps {
+		if err := step(ctx, ss, keys, a); err != nil {
+			return err
+		}
+	}
+	return ss.Destroy(keys.Kt, keys.Kc)
+}
+
+// grantOf is what a response says of a token.
+func (s *Server) grantOf(a *attempt) wire.Grant {
+	t := a.row.Token
+	return wire.Grant{
+		EPS: s.config.EPS, Service: t.Service, Token: t.ID, W: a.w,
+		Direction: t.Direction, TOKLength: t.TOKLength, CLength: t.CLength,
+		Salt: t.Salt, KDF: t.KDF, Iterations: t.Iterations, Suite: t.Suite, Counter: t.Counter,
+		Time: uint64(max(0, a.row.Now.Unix())), PINDigits: t.PINDigits,
+	}
+}
