@@ -160,10 +160,10 @@ type Clock interface {
 	SetClock(time.Time)
 }
 
-// Restarter stops the target and starts it again on the same HSM and store.
-// Hard ends it as SIGKILL does, where the target can.
+// Restarter stops the target, lets calls under way finish, and starts it again on the
+// same HSM and store. Its addresses may change.
 type Restarter interface {
-	Restart(ctx context.Context, hard bool) error
+	Restart(ctx context.Context) error
 }
 
 // Database reads everything that the target stores.
@@ -215,12 +215,14 @@ type HSMTracer interface {
 
 // HSMCall is one call as a trace keeps it: names and lengths, never values.
 type HSMCall struct {
-	Function  string
-	Mechanism string
+	Slot      string // "eps" or "authserver"
+	Function  string // "C_UnwrapKey"
+	Mechanism string // "CKM_AES_KEY_WRAP"
 	Session   uint
-	Handles   []uint
+	Objects   []uint // handles given: the key; wrapping key, then wrapped key
+	Made      []uint // handles returned
 	Template  []HSMAttribute
-	Lengths   []int // of the byte arguments and results
+	In, Out   []int // lengths of byte arguments and results
 	Return    string
 }
 
@@ -236,7 +238,7 @@ type HSMObjects interface {
 	HSM(ctx context.Context, which string) (Slot, error)
 }
 
-// Slot is a logged-in place on a module. Reset is for tests that own the slot.
+// Slot is a place on a module that is initialised already; PIN logs its user in.
 type Slot struct {
 	Module cryptoki.Module
 	ID     uint

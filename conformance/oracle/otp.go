@@ -20,7 +20,12 @@ func HOTP(hash crypto.Hash, key []byte, counter uint64, digits int) string {
 	}
 	mac := hmac.New(hash.New, key)
 	mac.Write(moving[:])
-	hs := mac.Sum(nil)
+	return Truncate(mac.Sum(nil), digits)
+}
+
+// Truncate makes an OTP of an HMAC that was computed elsewhere (RFC 4226 §5.3). hs has 20
+// bytes or more.
+func Truncate(hs []byte, digits int) string {
 	o := int(hs[len(hs)-1] % 16)
 	code := (int(hs[o])%128)<<24 | int(hs[o+1])<<16 | int(hs[o+2])<<8 | int(hs[o+3])
 	decimal := fmt.Sprintf("%010d", code)

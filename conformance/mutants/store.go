@@ -1,0 +1,4 @@
+package mutants
+
+// storage are the mutants of the claims that family store judges.
+var storage = []Mutant{}
