@@ -155,6 +155,22 @@ func (s *Session) Find(label string) (Key, error) {
 	return Key{}, fmt.Errorf("key %s: the token has %d of that label", label, len(found))
 }
 
+// Remove destroys the permanent keys of that label, both halves of a pair. None is no error.
+func (s *Session) Remove(label string) error {
+	for _, class := range []uint{pkcs11.CKO_SECRET_KEY, pkcs11.CKO_PRIVATE_KEY, pkcs11.CKO_PUBLIC_KEY} {
+		objects, err := s.search(label, class)
+		if err != nil {
+			return fmt.Errorf("remove key %s: %w", label, err)
+		}
+		for _, o := range objects {
+			if err := s.Destroy(Key{o}); err != nil {
+				return fmt.Errorf("remove key %s: %w", label, err)
+			}
+		}
+	}
+	return nil
+}
+
 // search lists the first permanent objects of that label and class.
 func (s *Session) search(label string, class uint) ([]pkcs11.ObjectHandle, error) {
 	const enough = 16

@@ -1,90 +1,150 @@
-// Package keys makes, finds and hands over the keys of DESIGN §4: those of an EPS,
-// those of an authentication server, and the ones that the two share.
+// Package keys makes, finds and hands over the keys of an EPS, those of an
+// authentication server, and the ones that the two share.
 //
-// Start at Init and Open for an EPS, InitAuthServer and OpenAuth for an
-// authentication server; Offer, Pair and Accept join the two.
+// Start at Init and Open for an EPS, InitAuthServer and OpenAuth for an authentication
+// server; OfferOf, Pair and Accept, in that order, join the two.
+//
+// Where each key lives:
+//
+//	EPS                     MK-DBK, MK-TRK          HSM; each lets out one kind of key
+//	                        DBK/n                   database, under MK-DBK; in the HSM while running
+//	                        TRK/<server>/n          database, under MK-TRK; in the HSM while running
+//	                        IDX, AUDIT              HSM; HMAC
+//	                        PLK/<server>/n          HSM; signs
+//	                        PLK-R/<server>/n        HSM; verifies
+//	                        MPP/2                   HSM; RSA, unwraps S of a request
+//	authentication server   ASK                     HSM; lets out keys that sign
+//	                        ROW-AS                  HSM; HMAC
+//	                        TRK/n                   HSM; lets out keys that can only be wrapped
+//	                        PLK/n, PLK-R/n          HSM; verifies, signs
+//	                        PAIR, IMPORT            HSM; RSA, unwrap keys
+//
+// Every MAC key is permanent in an HSM, so that nothing rests under a MK-MAC and none is made.
 package keys
 
 import (
 	"context"
-	"crypto/rsa"
 	"errors"
+	"fmt"
 
+	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/store"
 )
 
-var errSkeleton = errors.New("not there")
+// The labels of the keys that exist once.
+const (
+	labelMKDBK  = "MK-DBK"
+	labelMKTRK  = "MK-TRK"
+	labelIDX    = "IDX"
+	labelAudit  = "AUDIT"
+	labelMPP    = "MPP/2"
+	labelASK    = "ASK"
+	labelRow    = "ROW-AS"
+	labelPair   = "PAIR"
+	labelImport = "IMPORT"
+)
 
-// Options says how long the RSA keys are; 0 is 3072.
+// The names of keys in the database.
+const (
+	nameDBK     = "DBK"
+	nameTRK     = "TRK/" // and the authentication server's name
+	namePairing = "PAIRING"
+)
+
+// Options says how long the RSA keys are: 2048 to 4096 bits, 3072 for 0.
 type Options struct{ RSABits int }
 
-// Ring is the keys of a running EPS.
-type Ring struct{}
-
-// AuthRing is the keys of a running authentication server.
-type AuthRing struct{}
-
-// Offer is what an authentication server gives an EPS to be paired.
-type Offer struct{}
-
-// Package is what the EPS gives back.
-type Package struct{}
-
-func Init(ctx context.Context, h *hsm.HSM, st store.EPS, o Options) error { return errSkeleton }
-func Open(ctx context.Context, h *hsm.HSM, st store.EPS) (*Ring, error)   { return nil, errSkeleton }
-func (r *Ring) DBK(ctx context.Context, version uint32) (hsm.Key, error) {
-	return hsm.Key{}, errSkeleton
+func (o Options) bits() (int, error) {
+	switch {
+	case o.RSABits == 0:
+		return 3072, nil
+	case o.RSABits < 2048, o.RSABits > 4096, o.RSABits%8 != 0:
+		return 0, fmt.Errorf("RSA keys of %d bits: not 2048 to 4096", o.RSABits)
+	}
+	return o.RSABits, nil
 }
-func (r *Ring) CurrentDBK() uint32 { return 0 }
-func (r *Ring) TRK(ctx context.Context, server string) (k hsm.Key, version uint32, err error) {
-	return hsm.Key{}, 0, errSkeleton
-}
-func (r *Ring) PLK(ctx context.Context, server string) (hsm.Key, error) {
-	return hsm.Key{}, errSkeleton
-}
-func (r *Ring) PLKR(ctx context.Context, server string) (hsm.Key, error) {
-	return hsm.Key{}, errSkeleton
-}
-func (r *Ring) IDX(ctx context.Context) (hsm.Key, error)        { return hsm.Key{}, errSkeleton }
-func (r *Ring) Audit(ctx context.Context) (hsm.Key, error)      { return hsm.Key{}, errSkeleton }
-func (r *Ring) MPPPrivate(ctx context.Context) (hsm.Key, error) { return hsm.Key{}, errSkeleton }
-func (r *Ring) MPPPublic() *rsa.PublicKey                       { return nil }
 
-// KeyID is the kid of PROTOCOL.md §2, 16 bytes.
-func (r *Ring) KeyID() []byte { return nil }
+// newKey is a permanent key to be made: a pair when use is 0.
+type newKey struct {
+	label string
+	use   hsm.Usage
+	pair  hsm.RSAUse
+}
 
-func Pair(ctx context.Context, h *hsm.HSM, st store.EPS, offer Offer) (Package, error) {
-	return Package{}, errSkeleton
+func (k newKey) create(s *hsm.Session, bits int) error {
+	if _, err := s.Find(k.label); !errors.Is(err, reference.ErrNotFound) {
+		return err // made by the run before a loss
+	}
+	var err error
+	if k.use != 0 {
+		_, err = s.GenerateKey(k.label, k.use)
+	} else {
+		_, _, err = s.GenerateRSA(k.label, bits, k.pair)
+	}
+	return err
 }
-func Fingerprint(pub *rsa.PublicKey) string { return "" }
 
-func InitAuthServer(ctx context.Context, h *hsm.HSM, o Options) error { return errSkeleton }
-func OfferOf(ctx context.Context, h *hsm.HSM, name string) (Offer, error) {
-	return Offer{}, errSkeleton
+// createAll makes keys, none of which may exist, all or none of them.
+func createAll(ctx context.Context, h *hsm.HSM, keys []newKey, o Options) (err error) {
+	bits, err := o.bits()
+	if err != nil {
+		return err
+	}
+	if err := absent(ctx, h, keys); err != nil {
+		return err
+	}
+	for _, k := range keys {
+		err := h.Do(ctx, func(s *hsm.Session) error { return k.create(s, bits) })
+		if err != nil {
+			return errors.Join(fmt.Errorf("make key %s: %w", k.label, err), remove(ctx, h, keys))
+		}
+	}
+	return nil
 }
-func Accept(ctx context.Context, h *hsm.HSM, st store.AuthServer, p Package) error {
-	return errSkeleton
-}
-func OpenAuth(ctx context.Context, h *hsm.HSM, st store.AuthServer) (*AuthRing, error) {
-	return nil, errSkeleton
-}
-func (r *AuthRing) ASK(ctx context.Context) (hsm.Key, error) { return hsm.Key{}, errSkeleton }
-func (r *AuthRing) Row(ctx context.Context) (hsm.Key, error) { return hsm.Key{}, errSkeleton }
-func (r *AuthRing) TRK(ctx context.Context, version uint32) (hsm.Key, error) {
-	return hsm.Key{}, errSkeleton
-}
-func (r *AuthRing) PLK(ctx context.Context) (hsm.Key, error)           { return hsm.Key{}, errSkeleton }
-func (r *AuthRing) PLKR(ctx context.Context) (hsm.Key, error)          { return hsm.Key{}, errSkeleton }
-func (r *AuthRing) ImportPrivate(ctx context.Context) (hsm.Key, error) { return hsm.Key{}, errSkeleton }
-func (r *AuthRing) ImportPublic() *rsa.PublicKey                       { return nil }
 
-// DecodeOffer and DecodePackage read the files strictly; Encode writes them.
-func DecodeOffer(data []byte) (Offer, error)     { return Offer{}, errSkeleton }
-func DecodePackage(data []byte) (Package, error) { return Package{}, errSkeleton }
-func (o Offer) Encode() ([]byte, error)          { return nil, errSkeleton }
-func (p Package) Encode() ([]byte, error)        { return nil, errSkeleton }
+func absent(ctx context.Context, h *hsm.HSM, keys []newKey) error {
+	return h.Do(ctx, func(s *hsm.Session) error {
+		for _, k := range keys {
+			_, err := s.Find(k.label)
+			if err == nil {
+				return exists("key "+k.label+" in the HSM", "init makes a new system; use an empty token, or start the server with the keys there are")
+			}
+			if !errors.Is(err, reference.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+}
 
-// Fingerprint of the offered key, and of the whole package: compared by the two operators.
-func (o Offer) Fingerprint() string   { return "" }
-func (p Package) Fingerprint() string { return "" }
+func exists(what, hint string) error {
+	return &reference.Hint{Err: fmt.Errorf("%s: %w", what, reference.ErrExists), Text: hint}
+}
+
+// remove undoes createAll, also when ctx is what ended it.
+func remove(ctx context.Context, h *hsm.HSM, keys []newKey) error {
+	return h.Do(context.WithoutCancel(ctx), func(s *hsm.Session) error {
+		for _, k := range keys {
+			if err := s.Remove(k.label); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// found is the Resident of a permanent key.
+func found(h *hsm.HSM, label string) *hsm.Resident {
+	return h.Resident(label, func(s *hsm.Session) (hsm.Key, error) { return s.Find(label) })
+}
+
+// newest is the highest version of the key of that name; 0 when there is none.
+func newest(keys []store.WrappedKey, name string) (version uint32) {
+	for _, k := range keys {
+		if k.Name == name {
+			version = max(version, k.Version)
+		}
+	}
+	return version
+}

@@ -1,0 +1,290 @@
+package keys
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// epsKeys are the permanent keys of an EPS.
+var epsKeys = []newKey{
+	{label: labelMKDBK, use: hsm.MKDBK},
+	{label: labelMKTRK, use: hsm.MKTRK},
+	{label: labelIDX, use: hsm.SignMAC},
+	{label: labelAudit, use: hsm.SignMAC},
+	{label: labelMPP, pair: hsm.UnwrapRequest},
+}
+
+// Init makes the keys of a new EPS: the permanent ones in the HSM, and version 1 of DBK
+// in the database. It refuses with reference.ErrExists when any of them is there.
+func Init(ctx context.Context, h *hsm.HSM, st store.EPS, o Options) error {
+	wrapped, err := readKeys(ctx, st)
+	if err != nil {
+		return err
+	}
+	if len(wrapped) > 0 {
+		return exists("key "+wrapped[0].Name+" in the database", "init makes a new system; use an empty database")
+	}
+	if err := createAll(ctx, h, epsKeys, o); err != nil {
+		return err
+	}
+	if err := newDBK(ctx, h, st); err != nil {
+		return errors.Join(err, remove(ctx, h, epsKeys))
+	}
+	return nil
+}
+
+func newDBK(ctx context.Context, h *hsm.HSM, st store.EPS) error {
+	key := store.WrappedKey{Name: nameDBK, Version: 1, Master: labelMKDBK, Created: time.Now().UTC()}
+	err := h.Do(ctx, func(s *hsm.Session) error {
+		master, err := s.Find(labelMKDBK)
+		if err != nil {
+			return err
+		}
+		key.Blob, err = s.GenerateWrapped(master, hsm.DBK)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make DBK: %w", err)
+	}
+	return st.Update(ctx, func(tx store.Tx) error { return tx.PutKey(key) })
+}
+
+func readKeys(ctx context.Context, st store.EPS) (keys []store.WrappedKey, err error) {
+	err = st.View(ctx, func(r store.Reader) error {
+		keys, err = r.Keys()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the wrapped keys: %w", err)
+	}
+	return keys, nil
+}
+
+// Ring is the keys of a running EPS. Each method that gives a handle is called inside
+// hsm.HSM.Do, each time its function runs.
+type Ring struct {
+	h       *hsm.HSM
+	st      store.EPS
+	idx     *hsm.Resident
+	audit   *hsm.Resident
+	private *hsm.Resident
+	public  *rsa.PublicKey
+
+	mu      sync.RWMutex
+	named   map[string]*hsm.Resident // "DBK/1", "TRK/<server>/1", "PLK/<server>/1" …
+	current map[string]uint32        // newest version of "DBK", "TRK/<server>"
+}
+
+// Open finds the keys that Init and Pair made.
+func Open(ctx context.Context, h *hsm.HSM, st store.EPS) (*Ring, error) {
+	r := &Ring{
+		h: h, st: st,
+		idx: found(h, labelIDX), audit: found(h, labelAudit), private: found(h, labelMPP),
+		named: map[string]*hsm.Resident{}, current: map[string]uint32{},
+	}
+	if err := r.open(ctx); err != nil {
+		return nil, notInitialised(err, "eps init")
+	}
+	return r, nil
+}
+
+func (r *Ring) open(ctx context.Context) error {
+	if err := r.Reload(ctx); err != nil {
+		return err
+	}
+	if err := load(ctx, r.idx, r.audit, r.private); err != nil {
+		return err
+	}
+	if _, err := r.DBK(ctx, r.CurrentDBK()); err != nil {
+		return err
+	}
+	return r.h.Do(ctx, func(s *hsm.Session) (err error) {
+		r.public, err = s.PublicKey(labelMPP)
+		return err
+	})
+}
+
+// load asks for each key once, so that a missing one is known at the start.
+func load(ctx context.Context, keys ...*hsm.Resident) error {
+	for _, k := range keys {
+		if _, err := k.Key(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func notInitialised(err error, command string) error {
+	if errors.Is(err, reference.ErrNotFound) {
+		return &reference.Hint{Err: err, Text: "is this the HSM and database of this server? a new one begins with: " + command}
+	}
+	return err
+}
+
+// Reload reads the wrapped keys again: after a pairing that another process made.
+func (r *Ring) Reload(ctx context.Context) error {
+	wrapped, err := readKeys(ctx, r.st)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range wrapped {
+		maps.Copy(r.named, r.residents(k))
+		r.current[k.Name] = max(r.current[k.Name], k.Version)
+	}
+	return nil
+}
+
+// residents are the keys that come with a wrapped one, those that are not there yet.
+func (r *Ring) residents(k store.WrappedKey) map[string]*hsm.Resident {
+	name := versioned(k.Name, k.Version)
+	if r.named[name] != nil {
+		return nil
+	}
+	server, isTRK := strings.CutPrefix(k.Name, nameTRK)
+	switch {
+	case isTRK:
+		plk, plkr := versioned(namePLK+server, k.Version), versioned(namePLKR+server, k.Version)
+		return map[string]*hsm.Resident{
+			name: unwrapped(r.h, name, labelMKTRK, k.Blob, hsm.TRKWrap),
+			plk:  found(r.h, plk),
+			plkr: found(r.h, plkr),
+		}
+	case k.Name == nameDBK:
+		return map[string]*hsm.Resident{name: unwrapped(r.h, name, labelMKDBK, k.Blob, hsm.DBK)}
+	}
+	return nil
+}
+
+func versioned(name string, version uint32) string { return fmt.Sprintf("%s/%d", name, version) }
+
+// unwrapped is the Resident of a key that rests in the database.
+func unwrapped(h *hsm.HSM, name, master string, blob []byte, use hsm.Usage) *hsm.Resident {
+	return h.Resident(name, func(s *hsm.Session) (hsm.Key, error) {
+		mk, err := s.Find(master)
+		if err != nil {
+			return hsm.Key{}, err
+		}
+		return s.UnwrapUnderMaster(mk, blob, use)
+	})
+}
+
+// key gives the named key, after another look into the database if need be.
+func (r *Ring) key(ctx context.Context, name string) (hsm.Key, error) {
+	resident := r.resident(name)
+	if resident == nil {
+		if err := r.Reload(ctx); err != nil {
+			return hsm.Key{}, err
+		}
+		resident = r.resident(name)
+	}
+	if resident == nil {
+		return hsm.Key{}, fmt.Errorf("key %s: %w", name, reference.ErrNotFound)
+	}
+	return resident.Key(ctx)
+}
+
+func (r *Ring) resident(name string) *hsm.Resident {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.named[name]
+}
+
+func (r *Ring) version(name string) uint32 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.current[name]
+}
+
+// CurrentDBK is the version of DBK that new rows are sealed under.
+func (r *Ring) CurrentDBK() uint32 { return r.version(nameDBK) }
+
+// DBK gives a version of the database key.
+func (r *Ring) DBK(ctx context.Context, version uint32) (hsm.Key, error) {
+	return r.key(ctx, versioned(nameDBK, version))
+}
+
+// TRK gives the newest transport key of an authentication server, with its version.
+func (r *Ring) TRK(ctx context.Context, server string) (hsm.Key, uint32, error) {
+	version, err := r.paired(ctx, server)
+	if err != nil {
+		return hsm.Key{}, 0, err
+	}
+	key, err := r.key(ctx, versioned(nameTRK+server, version))
+	return key, version, err
+}
+
+// PLK signs what is sent to an authentication server.
+func (r *Ring) PLK(ctx context.Context, server string) (hsm.Key, error) {
+	return r.shared(ctx, namePLK, server)
+}
+
+// PLKR verifies what an authentication server answers.
+func (r *Ring) PLKR(ctx context.Context, server string) (hsm.Key, error) {
+	return r.shared(ctx, namePLKR, server)
+}
+
+func (r *Ring) shared(ctx context.Context, name, server string) (hsm.Key, error) {
+	version, err := r.paired(ctx, server)
+	if err != nil {
+		return hsm.Key{}, err
+	}
+	return r.key(ctx, versioned(name+server, version))
+}
+
+// paired is the newest version of the keys shared with server.
+func (r *Ring) paired(ctx context.Context, server string) (uint32, error) {
+	if v := r.version(nameTRK + server); v > 0 {
+		return v, nil
+	}
+	if err := r.Reload(ctx); err != nil {
+		return 0, err
+	}
+	if v := r.version(nameTRK + server); v > 0 {
+		return v, nil
+	}
+	return 0, &reference.Hint{
+		Err:  fmt.Errorf("keys shared with authentication server %q: %w", server, reference.ErrNotFound),
+		Text: "pair the two first: eps authserver pair",
+	}
+}
+
+// IDX makes the index of registration codes.
+func (r *Ring) IDX(ctx context.Context) (hsm.Key, error) { return r.idx.Key(ctx) }
+
+// Audit seals the audit.
+func (r *Ring) Audit(ctx context.Context) (hsm.Key, error) { return r.audit.Key(ctx) }
+
+// MPPPrivate opens MPP requests.
+func (r *Ring) MPPPrivate(ctx context.Context) (hsm.Key, error) { return r.private.Key(ctx) }
+
+// MPPPublic is what phones send their requests to.
+func (r *Ring) MPPPublic() *rsa.PublicKey { return r.public }
+
+// KeyID is the kid of MPP: the first 16 bytes of SHA-256 over the public key.
+func (r *Ring) KeyID() []byte {
+	sum := publicSum(r.public)
+	return sum[:16]
+}
+
+// publicSum is SHA-256 over the DER SubjectPublicKeyInfo.
+func publicSum(public *rsa.PublicKey) [sha256.Size]byte {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		panic(err) // RSA public keys can be encoded
+	}
+	return sha256.Sum256(der)
+}

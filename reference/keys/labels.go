@@ -1,0 +1,23 @@
+package keys
+
+import (
+	"slices"
+	"strings"
+)
+
+// Labels names the keys of the EPS that live in its HSM, sorted.
+func (r *Ring) Labels() []string {
+	var all []string
+	for _, k := range epsKeys {
+		all = append(all, k.label)
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for name := range r.named {
+		if strings.HasPrefix(name, namePLK) || strings.HasPrefix(name, namePLKR) {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
