@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/epsbench/epsbench/conformance"
@@ -84,9 +85,9 @@ func FromRow(row conformance.Claim) Claim {
 	}
 	switch row.Status {
 	case conformance.Organisation:
-		c.Verdict, c.Reason = conformance.Manual, row.Collect
+		c.Verdict, c.Reason = conformance.Manual, cmp.Or(row.Why, row.Collect, "evidence from people")
 	case conformance.NotAutomated:
-		c.Verdict, c.Reason = conformance.Unautomated, "counted, not judged: "+row.Method
+		c.Verdict, c.Reason = conformance.Unautomated, cmp.Or(row.Why, "not automated yet")
 	}
 	return c
 }

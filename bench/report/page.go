@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,6 +38,7 @@ type familyBar struct {
 	Seconds float64
 	Error   string
 	Parts   []part
+	ran     bool
 }
 
 type part struct {
@@ -52,7 +55,7 @@ type sourceRows struct {
 type sourceRow struct {
 	Section string
 	Cells   []part
-	Total   int
+	judged  bool
 }
 
 // group is a heading with the claims below it.
@@ -188,7 +191,7 @@ func Counts(cs []Claim) string {
 	return line
 }
 
-// Tally counts verdicts in the order of Verdicts, without zeros.
+// tally counts verdicts in the order of Verdicts, without zeros.
 func tally[T any](items []T, verdict func(T) conformance.Verdict) []part {
 	n := map[conformance.Verdict]int{}
 	for _, i := range items {
@@ -203,27 +206,27 @@ func tally[T any](items []T, verdict func(T) conformance.Verdict) []part {
 	return parts
 }
 
-// families splits into those of which something was executed, and the others.
+// families splits into those of which something was executed, in the order of the
+// run, and the others.
 func families(r Report) (judged, waiting []familyBar) {
-	ended := map[string]Ended{}
+	var bars []familyBar
 	for _, e := range r.Summary.Families {
-		ended[e.Family] = e
+		bars = append(bars, familyBar{Name: e.Family, Seconds: e.Seconds, Error: e.Error, ran: true})
 	}
-	var names []string
 	by := map[string][]Claim{}
 	for _, c := range r.Claims {
-		if by[c.Family] == nil {
-			names = append(names, c.Family)
-		}
 		by[c.Family] = append(by[c.Family], c)
+		if !slices.ContainsFunc(bars, func(b familyBar) bool { return b.Name == c.Family }) {
+			bars = append(bars, familyBar{Name: c.Family})
+		}
 	}
-	for _, name := range names {
-		b := familyBar{Name: name, Claims: len(by[name]), Parts: tally(by[name], func(c Claim) conformance.Verdict { return c.Verdict }),
-			Seconds: ended[name].Seconds, Error: ended[name].Error}
-		for _, c := range by[name] {
+	for _, b := range bars {
+		b.Claims = len(by[b.Name])
+		b.Parts = tally(by[b.Name], func(c Claim) conformance.Verdict { return c.Verdict })
+		for _, c := range by[b.Name] {
 			b.Cases += len(c.Cases)
 		}
-		if _, ran := ended[name]; ran || b.Cases > 0 {
+		if b.ran || b.Cases > 0 {
 			judged = append(judged, b)
 		} else {
 			waiting = append(waiting, b)
@@ -238,36 +241,78 @@ func matrix(cs []Claim) (columns []conformance.Verdict, sources []sourceRows) {
 	for _, p := range tally(cs, func(c Claim) conformance.Verdict { return c.Verdict }) {
 		columns = append(columns, p.Verdict)
 	}
-	at := map[string]*sourceRow{}
-	var order []string
 	for _, c := range cs {
-		row := at[c.Source]
-		if row == nil {
-			row = &sourceRow{}
-			at[c.Source] = row
-			order = append(order, c.Source)
-			for _, v := range columns {
-				row.Cells = append(row.Cells, part{Verdict: v})
-			}
-		}
+		row := rowOf(&sources, c.Source, columns)
 		row.Cells[slices.Index(columns, c.Verdict)].N++
-		row.Total++
+		row.judged = row.judged || len(c.Cases) > 0
 	}
-	for _, source := range order {
-		document, section, found := strings.Cut(source, " §")
-		if found {
-			section = "§" + section
-		}
-		row := *at[source]
-		row.Section = section
-		i := slices.IndexFunc(sources, func(s sourceRows) bool { return s.Document == document })
-		if i < 0 {
-			i = len(sources)
-			sources = append(sources, sourceRows{Document: document})
-		}
-		sources[i].Rows = append(sources[i].Rows, row)
+	for i := range sources {
+		sources[i].tidy()
 	}
 	return columns, sources
+}
+
+// tidy sorts the sections, and makes one row of a document in which nothing was judged.
+func (s *sourceRows) tidy() {
+	slices.SortStableFunc(s.Rows, func(a, b sourceRow) int { return cmp.Compare(padded(a.Section), padded(b.Section)) })
+	if slices.ContainsFunc(s.Rows, func(r sourceRow) bool { return r.judged }) {
+		return
+	}
+	sum := s.Rows[0]
+	for _, r := range s.Rows[1:] {
+		for i := range r.Cells {
+			sum.Cells[i].N += r.Cells[i].N
+		}
+	}
+	if len(s.Rows) > 1 {
+		sum.Section = fmt.Sprintf("%d sections", len(s.Rows))
+	}
+	s.Rows = []sourceRow{sum}
+}
+
+var digits = regexp.MustCompile(`\d+`)
+
+// padded makes §6.10 come after §6.9.
+func padded(section string) string {
+	return digits.ReplaceAllStringFunc(section, func(d string) string { return fmt.Sprintf("%04s", d) })
+}
+
+// rowOf finds the row of a source, or adds it.
+func rowOf(sources *[]sourceRows, source string, columns []conformance.Verdict) *sourceRow {
+	document, section := place(source)
+	i := slices.IndexFunc(*sources, func(s sourceRows) bool { return s.Document == document })
+	if i < 0 {
+		i = len(*sources)
+		*sources = append(*sources, sourceRows{Document: document})
+	}
+	rows := &(*sources)[i].Rows
+	j := slices.IndexFunc(*rows, func(r sourceRow) bool { return r.Section == section })
+	if j < 0 {
+		j = len(*rows)
+		*rows = append(*rows, sourceRow{Section: section})
+		for _, v := range columns {
+			(*rows)[j].Cells = append((*rows)[j].Cells, part{Verdict: v})
+		}
+	}
+	return &(*rows)[j]
+}
+
+var (
+	inDocument = regexp.MustCompile(`^(seed \d+|RFC \d+|[^§,]+?),? +(.+)$`)
+	chapter    = regexp.MustCompile(`^§([A-Z]\.\d+|\d+(\.\d+)*)`)
+)
+
+// place splits a source into its document and the section that a reader would look
+// up: "seed 000 §6.3-6" stands in §6.3, "seed 001 §B.1.c.3" in §B.1.
+func place(source string) (document, section string) {
+	m := inDocument.FindStringSubmatch(source)
+	if m == nil {
+		return source, ""
+	}
+	if short := chapter.FindString(m[2]); short != "" {
+		return m[1], short
+	}
+	return m[1], m[2]
 }
 
 func view(c Claim, repeat string) claimView {

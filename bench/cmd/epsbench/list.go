@@ -102,5 +102,6 @@ func printTable(w io.Writer, head table.Row, rows []table.Row) {
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
 	t.AppendHeader(head)
 	t.AppendRows(rows)
+	t.SuppressTrailingSpaces()
 	t.Render()
 }

@@ -1,0 +1,211 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/token"
+	"github.com/epsbench/epsbench/reference"
+)
+
+// The tokens of a target: one for the EPS, one for the authentication server, one
+// for suites that need a token of their own.
+var slotNames = []string{"eps", "authserver", "suite"}
+
+// PINs of tokens that live as long as a run.
+const (
+	soPIN   = "epsbench-so-pin"
+	userPIN = "epsbench-user-pin"
+)
+
+// softHSM are the places where distributions put the library.
+var softHSM = []string{
+	"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+	"/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so",
+	"/usr/lib64/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm.so",
+}
+
+// slots are the tokens by name, and how to open them again.
+type slots struct {
+	kind  string // "emulator", "softhsm", or the path of a module
+	dir   string
+	label func(name string) string
+	held  map[string]cryptoki.Module // of the emulator: a module for each token
+	whole cryptoki.Module            // otherwise: one library with all of them
+	ids   map[string]uint
+}
+
+func openSlots(kind, dir string) (*slots, error) {
+	s := &slots{kind: kind, dir: dir, held: map[string]cryptoki.Module{}, ids: map[string]uint{}}
+	s.label = func(name string) string { return "epsbench-" + name }
+	path := kind
+	switch kind {
+	case "emulator":
+		return s, nil
+	case "softhsm":
+		found := slices.IndexFunc(softHSM, exists)
+		if found < 0 {
+			return nil, &reference.Hint{Err: errors.New("SoftHSMv2 is not installed"), Text: "apt-get install softhsm2"}
+		}
+		path = softHSM[found]
+		if err := configureSoftHSM(dir); err != nil {
+			return nil, err
+		}
+	}
+	m, err := cryptoki.Open(path)
+	if err != nil {
+		return nil, &reference.Hint{Err: err, Text: "--hsm takes emulator, softhsm, or the path of a PKCS#11 library"}
+	}
+	return s, s.initialise(m)
+}
+
+// beside gives a second set of tokens: in the same library, where there is one.
+func (s *slots) beside(dir string) (*slots, error) {
+	if s.whole == nil {
+		return openSlots(s.kind, dir)
+	}
+	t := &slots{kind: s.kind, dir: dir, ids: map[string]uint{}}
+	t.label = func(name string) string { return "epsbench-twin-" + name }
+	return t, t.initialise(s.whole)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// configureSoftHSM gives this process token files of its own.
+func configureSoftHSM(dir string) error {
+	tokens, conf := filepath.Join(dir, "softhsm"), filepath.Join(dir, "softhsm2.conf")
+	if err := os.MkdirAll(tokens, 0o700); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", tokens)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Setenv("SOFTHSM2_CONF", conf)
+}
+
+// initialise makes the tokens in free slots of a library.
+func (s *slots) initialise(m cryptoki.Module) error {
+	s.whole = m
+	err := m.Initialize()
+	if err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
+		return fmt.Errorf("C_Initialize: %w", err)
+	}
+	for _, name := range slotNames {
+		if s.ids[name], err = makeToken(m, s.label(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeToken initialises the first slot whose token is not, and sets the user's PIN.
+func makeToken(m cryptoki.Module, label string) (uint, error) {
+	free, err := freeSlot(m)
+	if err != nil {
+		return 0, err
+	}
+	if err := m.InitToken(free, soPIN, label); err != nil {
+		return 0, fmt.Errorf("C_InitToken: %w", err)
+	}
+	id, err := slotOf(m, label) // some libraries number slots anew
+	if err != nil {
+		return 0, err
+	}
+	sh, err := m.OpenSession(id, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if err != nil {
+		return 0, fmt.Errorf("C_OpenSession: %w", err)
+	}
+	if err := m.Login(sh, pkcs11.CKU_SO, soPIN); err != nil {
+		return 0, fmt.Errorf("C_Login as security officer: %w", err)
+	}
+	return id, errors.Join(m.InitPIN(sh, userPIN), m.Logout(sh), m.CloseSession(sh))
+}
+
+func freeSlot(m cryptoki.Module) (uint, error) {
+	ids, err := m.GetSlotList(true)
+	if err != nil {
+		return 0, fmt.Errorf("C_GetSlotList: %w", err)
+	}
+	for _, id := range ids {
+		info, err := m.GetTokenInfo(id)
+		if err == nil && info.Flags&pkcs11.CKF_TOKEN_INITIALIZED == 0 {
+			return id, nil
+		}
+	}
+	return 0, &reference.Hint{
+		Err:  fmt.Errorf("the HSM has no slot with a token that is not initialised (the bench needs %d)", len(slotNames)),
+		Text: "make empty slots for the bench: it never writes to a token that is in use",
+	}
+}
+
+func slotOf(m cryptoki.Module, label string) (uint, error) {
+	ids, err := m.GetSlotList(true)
+	if err != nil {
+		return 0, fmt.Errorf("C_GetSlotList: %w", err)
+	}
+	for _, id := range ids {
+		if info, err := m.GetTokenInfo(id); err == nil && info.Label == label {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("no token is labelled %q after C_InitToken", label)
+}
+
+// module gives the module that has the named token. The emulator reads it from its
+// directory when it is not open.
+func (s *slots) module(name string) (cryptoki.Module, error) {
+	if s.whole != nil {
+		return s.whole, nil
+	}
+	if m := s.held[name]; m != nil {
+		return m, nil
+	}
+	m, err := token.New(token.Config{
+		Dir: filepath.Join(s.dir, "token-"+name), Label: s.label(name), SOPIN: soPIN, UserPIN: userPIN, PINCost: 10,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	s.held[name] = m
+	return m, nil
+}
+
+// release forgets the emulator's tokens, so that the next use reads their directories.
+// A library stays loaded: other tokens of it may be in use.
+func (s *slots) release() error {
+	var err error
+	for name, m := range s.held {
+		if e := m.Finalize(); !errors.Is(e, pkcs11.Error(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)) {
+			err = errors.Join(err, e)
+		}
+		delete(s.held, name)
+	}
+	return err
+}
+
+// HSM opens the target's own tokens to a suite: "eps" and "authserver".
+func (s *system) HSM(_ context.Context, which string) (conformance.Slot, error) {
+	m, err := s.slots.module(which)
+	if err != nil {
+		return conformance.Slot{}, err
+	}
+	if err := m.Initialize(); err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
+		return conformance.Slot{}, fmt.Errorf("C_Initialize: %w", err)
+	}
+	return conformance.Slot{Module: m, ID: s.slots.ids[which], PIN: userPIN}, nil
+}
+
+// Slot lends a token of its own to a suite.
+func (s *system) Slot(ctx context.Context) (conformance.Slot, error) { return s.HSM(ctx, "suite") }

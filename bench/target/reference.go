@@ -1,0 +1,210 @@
+// Package target opens what the bench judges, behind the interfaces of package
+// conformance.
+//
+// Start at Reference: the EPS and the authentication server of this project, in
+// this process, on an HSM and a database of choice.
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/mutants"
+	"github.com/epsbench/epsbench/emulator/layer/trace"
+	"github.com/epsbench/epsbench/reference/api/pki"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/server"
+)
+
+// iterations of PBKDF2 by profile: quick ones are cheap, and the report says so.
+var iterations = map[conformance.Profile]int{conformance.Quick: 1_000}
+
+// Reference is the reference EPS with its authentication server.
+var Reference = run.Target{
+	Name:    "reference",
+	About:   "the reference EPS and authentication server, in one process",
+	Prepare: prepareStore,
+	Open: func(ctx context.Context, o run.Options) (conformance.Target, error) {
+		return open(ctx, o, "eps.example")
+	},
+}
+
+// system is a running reference EPS. It implements every interface of
+// conformance/target.go that it has a capability for.
+type system struct {
+	options   run.Options
+	dir       string
+	name      string // of the EPS
+	seams     mutants.Seams
+	clock     *clock
+	log       *journal
+	trace     *trace.Recorder
+	slots     *slots
+	openSlots func() (*slots, error)
+	stores    *stores
+	tap       tap
+
+	eps     *server.Server
+	auth    *server.AuthServer
+	opened  []func() error // HSM sessions of the two
+	hsm     *hsm.HSM       // of the EPS
+	serving chan error
+	clients clients
+	twins   []*system
+}
+
+var capabilities = conformance.Capabilities{
+	conformance.CanEnrol: true, conformance.CanProvision: true, conformance.CanValidate: true,
+	conformance.CanImportSeed: true, conformance.CanSetClock: true, conformance.CanReadDB: true,
+	conformance.CanReadLogs: true, conformance.CanSeeRoutes: true, conformance.CanRestart: true,
+	conformance.CanTraceHSM: true, conformance.CanSeeObjects: true, conformance.CanTwin: true,
+	conformance.CanReadAudit: true, conformance.CanTapPlugin: true, conformance.CanCallModule: true,
+}
+
+// open makes keys, databases and certificates below o.Dir, pairs the two servers and
+// starts them.
+func open(ctx context.Context, o run.Options, name string) (*system, error) {
+	s := &system{options: o, dir: o.Dir, name: name, clock: &clock{}, log: &journal{}, trace: &trace.Recorder{}}
+	s.openSlots = func() (*slots, error) { return openSlots(o.HSM, o.Dir) }
+	return s, s.open(ctx)
+}
+
+// open does the rest, once s has its tokens' source.
+func (s *system) open(ctx context.Context) error {
+	if o := s.options; o.Mutant != "" {
+		m, ok := mutants.Find(o.Mutant)
+		if !ok {
+			return fmt.Errorf("no mutant is called %q", o.Mutant)
+		}
+		m.Break(&s.seams)
+	}
+	for _, step := range []func(context.Context) error{s.prepare, s.initialise, s.start} {
+		if err := step(ctx); err != nil {
+			return errors.Join(err, s.Close())
+		}
+	}
+	return nil
+}
+
+// prepare makes what the servers stand on.
+func (s *system) prepare(ctx context.Context) (err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	if err := pki.Create(s.path("pki"), time.Now()); err != nil {
+		return err
+	}
+	if s.slots, err = s.openSlots(); err != nil {
+		return err
+	}
+	s.stores, err = openStores(ctx, s.options.Store, s.dir)
+	return err
+}
+
+func (s *system) path(name string) string { return filepath.Join(s.dir, name) }
+
+// start opens both servers on the keys and databases that are there.
+func (s *system) start(ctx context.Context) error {
+	if err := s.startAuthServer(ctx); err != nil {
+		return fmt.Errorf("authentication server: %w", err)
+	}
+	if err := s.startEPS(ctx); err != nil {
+		return fmt.Errorf("EPS: %w", err)
+	}
+	if err := s.clients.open(s); err != nil {
+		return err
+	}
+	s.serving = make(chan error, 2)
+	go func() { s.serving <- s.auth.Serve(context.Background()) }()
+	go func() { s.serving <- s.eps.Serve(context.Background()) }()
+	return nil
+}
+
+// stop ends both servers and gives back what they hold of the HSM.
+func (s *system) stop(ctx context.Context) error {
+	s.clients.close()
+	var err error
+	if s.eps != nil {
+		err = errors.Join(err, s.eps.Close(ctx))
+	}
+	if s.auth != nil {
+		err = errors.Join(err, s.auth.Close(ctx))
+	}
+	if s.serving != nil {
+		err = errors.Join(err, <-s.serving, <-s.serving)
+	}
+	for _, release := range s.opened {
+		err = errors.Join(err, release())
+	}
+	s.eps, s.auth, s.serving, s.opened = nil, nil, nil, nil
+	return errors.Join(err, s.slots.release())
+}
+
+// Close stops the target and its twins and drops what they stored outside their directory.
+func (s *system) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var err error
+	for _, t := range s.twins {
+		err = errors.Join(err, t.Close())
+	}
+	s.twins = nil
+	if s.slots != nil {
+		err = errors.Join(err, s.stop(ctx))
+	}
+	if s.stores != nil {
+		err = errors.Join(err, s.stores.drop(ctx))
+		s.stores = nil
+	}
+	return err
+}
+
+// Restart stops both servers and starts them again.
+func (s *system) Restart(ctx context.Context) error {
+	if err := s.stop(ctx); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return s.start(ctx)
+}
+
+// Twin is a second EPS with its own name, keys and databases.
+func (s *system) Twin(ctx context.Context) (conformance.Target, error) {
+	o := s.options
+	o.Dir = s.path(fmt.Sprintf("twin-%d", len(s.twins)+1))
+	o.Mutant = ""
+	t := &system{options: o, dir: o.Dir, name: "other.example", clock: s.clock, log: s.log, trace: &trace.Recorder{}}
+	t.openSlots = func() (*slots, error) { return s.slots.beside(o.Dir) }
+	if err := t.open(ctx); err != nil {
+		return nil, fmt.Errorf("second EPS: %w", err)
+	}
+	s.twins = append(s.twins, t)
+	return t, nil
+}
+
+// Capabilities are all that a server in this process can offer.
+func (s *system) Capabilities() conformance.Capabilities { return capabilities }
+
+// logger writes to the journal, at all levels: what must not be in a log must not be
+// in a debug log either.
+func (s *system) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// wrap puts the tap before the plug-in listener, and a mutant's handler behind it.
+func (s *system) wrap(listener string, h http.Handler) http.Handler {
+	if s.seams.Wrap != nil {
+		h = s.seams.Wrap(listener, h)
+	}
+	if listener == "plugin" {
+		h = s.tap.before(h)
+	}
+	return h
+}

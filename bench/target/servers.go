@@ -1,0 +1,153 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/layer/trace"
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/authserver"
+	"github.com/epsbench/epsbench/reference/enroll"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/keys"
+	"github.com/epsbench/epsbench/reference/mpp"
+	"github.com/epsbench/epsbench/reference/server"
+)
+
+// anyPort lets the system choose, so that targets can stand beside each other.
+const anyPort = "127.0.0.1:0"
+
+// openHSM logs in to a token, with the trace next to it and a mutant's layer before that.
+func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.HSM, error) {
+	m, err := s.slots.module(slot)
+	if err != nil {
+		return nil, err
+	}
+	m = trace.New(slot, m, s.trace.Add)
+	if s.seams.Module != nil {
+		m = s.seams.Module(slot, m)
+	}
+	return s.login(ctx, slot, m, role)
+}
+
+func (s *system) login(ctx context.Context, slot string, m cryptoki.Module, role hsm.Role) (*hsm.HSM, error) {
+	h, err := hsm.Open(ctx, m, hsm.Config{Label: s.slots.label(slot), PIN: reference.NewSecret([]byte(userPIN)), Role: role})
+	if err != nil {
+		return nil, fmt.Errorf("HSM %s: %w", slot, err)
+	}
+	return h, nil
+}
+
+// initialise makes the keys of both servers and pairs them, as `eps init`, `eps
+// authserver init` and `eps authserver pair` do.
+func (s *system) initialise(ctx context.Context) (err error) {
+	ours, err := s.openHSM(ctx, "eps", hsm.EPS)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ours.Close()) }()
+	theirs, err := s.openHSM(ctx, "authserver", hsm.AuthServer)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, theirs.Close()) }()
+
+	if err := keys.Init(ctx, ours, s.stores.eps, keys.Options{}); err != nil {
+		return err
+	}
+	if err := keys.InitAuthServer(ctx, theirs, keys.Options{}); err != nil {
+		return err
+	}
+	offer, err := keys.OfferOf(ctx, theirs, server.DefaultAuthServer().Name)
+	if err != nil {
+		return err
+	}
+	pack, err := keys.Pair(ctx, ours, s.stores.eps, offer)
+	if err != nil {
+		return err
+	}
+	return keys.Accept(ctx, theirs, s.stores.auth, pack)
+}
+
+func (s *system) startAuthServer(ctx context.Context) error {
+	h, err := s.openHSM(ctx, "authserver", hsm.AuthServer)
+	if err != nil {
+		return err
+	}
+	s.opened = append(s.opened, h.Close)
+	c := server.DefaultAuthServer()
+	c.Listeners.Plugin.Address, c.Listeners.Auth.Address = anyPort, anyPort
+	c.Resolve(s.dir)
+	if s.seams.AuthConfig != nil {
+		s.seams.AuthConfig(&c)
+	}
+	st := s.stores.auth
+	if s.seams.AuthStore != nil {
+		st = s.seams.AuthStore(st)
+	}
+	s.auth, err = server.NewAuthServer(ctx, c, server.AuthServerParts{
+		Store: st, HSM: h, Clock: s.clock, Log: s.logger().With("server", "authserver"), Wrap: s.wrap,
+		AuthServer: func(p *authserver.Parts) {
+			if s.seams.Validation != nil {
+				s.seams.Validation(p)
+			}
+		},
+	})
+	return err
+}
+
+func (s *system) startEPS(ctx context.Context) error {
+	h, err := s.openHSM(ctx, "eps", hsm.EPS)
+	if err != nil {
+		return err
+	}
+	s.opened = append(s.opened, h.Close)
+	s.hsm = h
+	c := s.config()
+	st := s.stores.eps
+	if s.seams.Store != nil {
+		st = s.seams.Store(st)
+	}
+	s.eps, err = server.New(ctx, c, server.Parts{
+		Store: st, HSM: h, Clock: s.clock, Log: s.logger().With("server", "eps"), Wrap: s.wrap,
+		Enroll: func(p *enroll.Parts) {
+			if s.seams.Enroll != nil {
+				s.seams.Enroll(p)
+			}
+		},
+		MPP: func(p *mpp.Parts) {
+			if s.seams.MPP != nil {
+				s.seams.MPP(p)
+			}
+		},
+	})
+	return err
+}
+
+func (s *system) config() server.Config {
+	c := server.Default()
+	c.Name = s.name
+	for _, l := range []*server.Listener{&c.Listeners.Bank, &c.Listeners.Public, &c.Listeners.Operations} {
+		l.Address = anyPort
+	}
+	operations := &c.Listeners.Operations
+	operations.Certificate, operations.Key, operations.Clients = c.Listeners.Bank.Certificate, c.Listeners.Bank.Key, c.Listeners.Bank.Clients
+	c.AuthServer.URL = "https://" + s.auth.Addr("plugin")
+	if n := iterations[s.options.Profile]; n > 0 {
+		c.KDF.Iterations = n
+	}
+	c.Resolve(s.dir)
+	if s.seams.Config != nil {
+		s.seams.Config(&c)
+	}
+	return c
+}
+
+// Pinned is what a phone's application would carry for this EPS.
+func (s *system) Pinned() conformance.Pinned {
+	ring := s.eps.Keys()
+	return conformance.Pinned{EPS: s.name, KeyID: ring.KeyID(), Key: ring.MPPPublic(), Suite: int(s.hsm.Suites()[0]), MinIterations: 1_000}
+}

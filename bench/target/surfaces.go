@@ -1,0 +1,153 @@
+package target
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/reference/api"
+	"github.com/epsbench/epsbench/reference/audit"
+	"github.com/epsbench/epsbench/reference/authserver"
+	"github.com/epsbench/epsbench/reference/authserver/plugin"
+	"github.com/epsbench/epsbench/reference/mpp"
+	"github.com/epsbench/epsbench/reference/server"
+)
+
+// noToken is a well-formed id that no token has.
+const noToken = "00000000000000000000000000"
+
+// Surfaces are the five listeners. Client is the caller with the most rights there.
+func (s *system) Surfaces() []conformance.Surface {
+	var all []conformance.Surface
+	for _, l := range []struct {
+		listener api.Listener
+		client   string
+	}{{api.Bank, "bank-issuer"}, {api.Public, ""}, {api.Operations, "admin"}} {
+		surface := s.surface(string(l.listener), l.client)
+		surface.Routes = documented(api.Document(l.listener))
+		all = append(all, surface)
+	}
+	plug := s.surface("plugin", "eps-plugin")
+	plug.Routes = []conformance.Route{{Method: http.MethodPost, Path: plugin.Path, ContentType: "application/cbor", Body: []byte{0x80}}}
+	auth := s.surface("auth", "bank-validator")
+	auth.Routes = documented(authserver.OpenAPI)
+	return append(all, plug, auth)
+}
+
+// documented gives the routes of an OpenAPI file. The files are embedded and checked by
+// the tests of their packages.
+func documented(file []byte) []conformance.Route {
+	doc, err := openapi3.NewLoader().LoadFromData(file)
+	if err != nil {
+		panic(fmt.Sprintf("embedded OpenAPI file: %v", err))
+	}
+	var routes []conformance.Route
+	for _, path := range doc.Paths.InMatchingOrder() {
+		for method := range doc.Paths.Value(path).Operations() {
+			routes = append(routes, route(method, path))
+		}
+	}
+	return routes
+}
+
+func (s *system) surface(name, client string) conformance.Surface {
+	return conformance.Surface{Name: name, URL: s.url(name), Client: s.clients.byName[client], Stranger: s.clients.byName[""]}
+}
+
+// bodies are well-formed ones for the routes that take one.
+var bodies = map[string]struct{ contentType, body string }{
+	"/v1/tokens":   {"application/json", `{"service":"bank.example","user":"route-matrix"}`},
+	"/v1/validate": {"application/json", `{"service":"bank.example","user":"route-matrix","otp":"000000"}`},
+	"/v1/unlocks":  {"application/json", `{"token":"` + noToken + `"}`},
+	"/v1/import":   {"application/json", `{}`},
+	"/mpp/v2":      {"application/cbor", "\x80"},
+}
+
+func route(method, path string) conformance.Route {
+	r := conformance.Route{Method: method, Safe: method == http.MethodGet}
+	if b, ok := bodies[path]; ok && method == http.MethodPost {
+		r.ContentType, r.Body = b.contentType, []byte(b.body)
+	}
+	r.Path = strings.NewReplacer("{token}", noToken, "{unlock}", noToken).Replace(path)
+	return r
+}
+
+// Audit reads the records of a token as the bank's auditor.
+func (s *system) Audit(ctx context.Context, token string) ([]conformance.AuditEntry, error) {
+	var all []conformance.AuditEntry
+	for after := uint64(0); ; {
+		q := url.Values{"token": {token}, "after": {strconv.FormatUint(after, 10)}, "limit": {"1000"}}
+		if token == "" {
+			q.Del("token")
+		}
+		var page struct {
+			Records []struct {
+				Seq          uint64
+				At           time.Time
+				Event, Token string
+				Detail       json.RawMessage
+			}
+			Next uint64
+		}
+		if err := s.call(ctx, "bank-auditor", http.MethodGet, s.url("bank")+"/v1/audit?"+q.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		for _, r := range page.Records {
+			all = append(all, conformance.AuditEntry{Event: r.Event, Token: r.Token, Detail: string(r.Detail), At: r.At})
+		}
+		if after = page.Next; after == 0 {
+			return all, nil
+		}
+	}
+}
+
+// VerifyAudit checks the chain against the anchor outside the database.
+func (s *system) VerifyAudit(ctx context.Context) error {
+	mac := server.AuditMAC(s.hsm, s.eps.Keys())
+	report, err := audit.Verify(ctx, s.stores.eps, s.config().Node, mac, audit.FileAnchor(s.config().Audit.Anchor))
+	if err == nil && report.Problem != nil {
+		err = report.Problem
+	}
+	return err
+}
+
+// Logs gives what both servers have logged.
+func (s *system) Logs(context.Context) ([]byte, error) { return s.log.bytes(), nil }
+
+// Declared is what the reference EPS says of itself: the values of its configuration.
+func (s *system) Declared() conformance.Declared {
+	c := s.config()
+	return conformance.Declared{
+		PINDigits: c.Token.PINDigits, CodeDigits: c.Code.Digits, CodeTries: c.Code.Failures, CodeValidity: c.Code.Validity,
+		Suite: c.Token.Suite, LockAfter: 3, LookAhead: 10, Window: 1,
+		KDFIterations: c.KDF.Iterations, Services: []string{"bank.example", "shop.example"}, RefusalQuantum: mpp.Quantum,
+	}
+}
+
+// Identity names what was judged.
+func (s *system) Identity() conformance.Identity {
+	token := s.hsm.Info()
+	id := conformance.Identity{
+		Kind: conformance.KindEPS, Name: "reference EPS", Version: server.Version,
+		HSM: map[string]string{
+			"kind": s.slots.kind, "library": token.Library, "manufacturer": token.Manufacturer,
+			"model": token.Model, "firmware": token.Firmware,
+		},
+		Store: map[string]string{},
+	}
+	for _, c := range s.hsm.Choices() {
+		id.HSM["strategy "+c.Operation] = c.Strategy
+	}
+	if info, err := s.stores.eps.Info(context.Background()); err == nil {
+		id.Store["engine"], id.Store["version"] = info.Engine, info.Version
+	}
+	return id
+}
