@@ -168,6 +168,11 @@ func sweep(ctx context.Context) {
 	}
 }
 
+func (c container) alive(ctx context.Context) bool {
+	state, err := c.State(ctx)
+	return err == nil && state.Running
+}
+
 func (c container) logs(ctx context.Context) ([]byte, error) {
 	r, err := c.Logs(ctx)
 	if err != nil {
@@ -183,8 +188,13 @@ func (c container) files(ctx context.Context) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data files of the container: %w", err)
 	}
+	return untar(out)
+}
+
+// untar gives the regular files of a tar by their paths.
+func untar(r io.Reader) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for in := tar.NewReader(out); ; {
+	for in := tar.NewReader(r); ; {
 		h, err := in.Next()
 		if errors.Is(err, io.EOF) {
 			return files, nil

@@ -17,9 +17,9 @@ import (
 
 // local is a mariadbd of this machine in a directory of its own.
 type local struct {
-	dir  string
-	quit chan struct{}
-	done chan error
+	dir   string
+	quit  chan struct{}
+	ended chan struct{} // the process is gone
 }
 
 func startLocal(ctx context.Context, c credentials, args []string) (server, string, error) {
@@ -32,7 +32,7 @@ func startLocal(ctx context.Context, c credentials, args []string) (server, stri
 	if err != nil {
 		return nil, "", err
 	}
-	s := local{dir: dir, quit: make(chan struct{}), done: make(chan error, 1)}
+	s := local{dir: dir, quit: make(chan struct{}), ended: make(chan struct{})}
 	port, err := freePort()
 	if err == nil {
 		err = s.initialise(ctx, install, c)
@@ -119,38 +119,44 @@ func (s local) run(mariadbd string, args []string) error {
 		if err != nil {
 			return
 		}
-		<-s.quit
-		s.done <- errors.Join(ignoreDone(cmd.Process.Kill()), exited(cmd.Wait()))
+		go func() {
+			_ = cmd.Wait() // killed, or ended by itself: the log says why
+			close(s.ended)
+		}()
+		select {
+		case <-s.quit:
+			_ = cmd.Process.Kill()
+			<-s.ended
+		case <-s.ended:
+		}
 	}()
 	return <-started
 }
 
-func ignoreDone(err error) error {
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
+func (s local) alive(context.Context) bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
 	}
-	return err
-}
-
-// exited is nil for a process that ended, however it did.
-func exited(err error) error {
-	var status *exec.ExitError
-	if errors.As(err, &status) {
-		return nil
-	}
-	return err
 }
 
 func (s local) stop() error {
 	close(s.quit)
-	return errors.Join(<-s.done, os.RemoveAll(s.dir))
+	<-s.ended
+	return os.RemoveAll(s.dir)
 }
 
 func (s local) logs(context.Context) ([]byte, error) { return os.ReadFile(s.path("log")) }
 
 func (s local) files(ctx context.Context) (map[string][]byte, error) {
+	return readDir(ctx, s.path("data"))
+}
+
+// readDir gives the regular files below root by their paths.
+func readDir(ctx context.Context, root string) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	root := s.path("data")
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
 			return errors.Join(err, ctx.Err())

@@ -32,6 +32,7 @@ type Instance struct {
 
 // server is a MariaDB however it was started.
 type server interface {
+	alive(ctx context.Context) bool
 	logs(ctx context.Context) ([]byte, error)
 	files(ctx context.Context) (map[string][]byte, error)
 	stop() error
@@ -156,6 +157,9 @@ func (i *Instance) ready(ctx context.Context) error {
 		err := i.admin(ctx, "DO 1")
 		if err == nil {
 			return nil
+		}
+		if !i.server.alive(ctx) {
+			return errors.New("the server ended")
 		}
 		select {
 		case <-tick.C:

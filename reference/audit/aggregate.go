@@ -124,7 +124,7 @@ func recordsOf(counts map[reject]int) ([]store.AuditRecord, error) {
 			return nil, err
 		}
 		records = append(records, store.AuditRecord{
-			At: time.Unix(r.second, 0).UTC(), Event: "rejected", Actor: "phone", Detail: string(detail),
+			At: time.Unix(r.second, 0).UTC(), Event: "rejected", Actor: "stranger", Detail: string(detail),
 		})
 	}
 	slices.SortFunc(records, func(a, b store.AuditRecord) int {

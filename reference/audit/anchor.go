@@ -42,14 +42,15 @@ type Anchor interface {
 	Heads() iter.Seq2[Head, error]
 }
 
-// lastHead gives the newest head of a node; its Node alone where there is none.
+// lastHead gives the head of a node's newest group; its Node alone where there is none.
+// It need not stand last: of two processes one may append late.
 func lastHead(a Anchor, node string) (Head, error) {
 	last := Head{Node: node}
 	for h, err := range a.Heads() {
 		if err != nil {
 			return Head{}, err
 		}
-		if h.Node == node {
+		if h.Node == node && h.Group >= last.Group {
 			last = h
 		}
 	}

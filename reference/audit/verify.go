@@ -61,7 +61,7 @@ func Verify(ctx context.Context, st Viewer, node string, mac MAC, anchor Anchor)
 }
 
 func verify(w walker, anchor Anchor, until uint64, report *Report) error {
-	outside := newOutside(anchor, w.node, until)
+	outside := newOutside(anchor, w.node, until, w.head)
 	defer outside.stop()
 	err := w.groups(func(g store.AuditGroup) error {
 		if err := outside.compare(headOf(g), &report.Anchored); err != nil {
@@ -79,42 +79,47 @@ func verify(w walker, anchor Anchor, until uint64, report *Report) error {
 	return outside.rest(report.Groups)
 }
 
-// outside reads the heads of one node beside the walk. They only grow, so that one
-// look ahead is enough, however long the chain.
+// outside reads the heads of one node beside the walk. They grow, but for a few that
+// one of two processes appended late, so that the chain may be of any length.
 type outside struct {
-	next  func() (Head, error, bool)
-	stop  func()
-	node  string
-	until uint64 // group; what was appended later is left out
-	head  Head
-	more  bool
-	err   error
+	next   func() (Head, error, bool)
+	stop   func()
+	node   string
+	until  uint64 // group; what was appended after the walk began is left out
+	inside func(group uint64) (Head, error)
+	head   Head
+	more   bool
+	err    error
 }
 
-func newOutside(anchor Anchor, node string, until uint64) *outside {
-	o := &outside{node: node, until: until, more: true}
+func newOutside(anchor Anchor, node string, until uint64, inside func(uint64) (Head, error)) *outside {
+	o := &outside{node: node, until: until, inside: inside, more: true}
 	o.next, o.stop = iter.Pull2(anchor.Heads())
 	o.advance()
 	return o
 }
 
+// advance goes to the node's next head, and holds late ones against the database at once.
 func (o *outside) advance() {
-	for o.more && o.err == nil {
-		before := o.head
-		var ok bool
-		o.head, o.err, ok = o.next()
-		switch o.more = ok; {
-		case !ok || o.err != nil:
+	newest := o.head.Group
+	for o.err == nil {
+		o.head, o.err, o.more = o.next()
+		switch {
+		case !o.more || o.err != nil:
 			return
-		case o.head.Node != o.node:
-			o.head = before
-		case o.head.Group > o.until:
-			o.more = false
-		case o.head.Group > before.Group:
+		case o.head.Node != o.node || o.head.Group > o.until:
+		case o.head.Group > newest:
 			return
-		case !o.head.same(before):
-			o.err = tampered(o.head.Group, 0, "the anchor contradicts itself")
+		default:
+			o.late()
 		}
+	}
+}
+
+func (o *outside) late() {
+	var in Head
+	if in, o.err = o.inside(o.head.Group); o.err == nil && !in.same(o.head) {
+		o.err = tampered(o.head.Group, 0, "differs from one of its heads in the anchor")
 	}
 }
 

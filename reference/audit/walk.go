@@ -21,19 +21,31 @@ type walker struct {
 	records []store.AuditRecord
 }
 
+// head reads the head of one group; a zero one where there is none.
+func (w *walker) head(group uint64) (Head, error) {
+	groups, err := w.tx.AuditGroups(w.node, group-1, 1)
+	if err != nil {
+		return Head{}, fmt.Errorf("read audit group %d: %w", group, err)
+	}
+	if len(groups) == 0 || groups[0].Group != group {
+		return Head{}, nil
+	}
+	return headOf(groups[0]), nil
+}
+
 // resume starts after a group that is known from outside.
 func (w *walker) resume(h Head) error {
 	if h.Group == 0 {
 		return nil
 	}
-	groups, err := w.tx.AuditGroups(w.node, h.Group-1, 1)
+	have, err := w.head(h.Group)
 	if err != nil {
-		return fmt.Errorf("read audit group %d: %w", h.Group, err)
+		return err
 	}
-	if len(groups) == 0 || !headOf(groups[0]).same(h) {
+	if !have.same(h) {
 		return tampered(h.Group, 0, "differs from its head in the anchor")
 	}
-	w.last = groups[0]
+	w.last = store.AuditGroup{Node: h.Node, Group: h.Group, Last: h.Last, MAC: h.MAC}
 	return nil
 }
 

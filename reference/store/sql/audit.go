@@ -45,8 +45,12 @@ func (t epsTx) RowVersion(token reference.TokenID) (uint64, error) {
 
 // AuditRecords implements store.Reader.
 func (t epsTx) AuditRecords(q store.AuditQuery) ([]store.AuditRecord, error) {
+	query, args := recordsQuery(q)
+	return list(t.turn, scanRecord, query, args...)
+}
+
+func recordsQuery(q store.AuditQuery) (query string, args []any) {
 	var where []string
-	var args []any
 	for _, c := range []struct {
 		condition string
 		value     any
@@ -61,11 +65,11 @@ func (t epsTx) AuditRecords(q store.AuditQuery) ([]store.AuditRecord, error) {
 			where, args = append(where, c.condition), append(args, c.value)
 		}
 	}
-	query := selectRecords
+	query = selectRecords
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
-	return list(t.turn, scanRecord, query+" ORDER BY node, seq LIMIT ?", append(args, rowLimit(q.Limit))...)
+	return query + " ORDER BY node, seq LIMIT ?", append(args, rowLimit(q.Limit))
 }
 
 // AuditGroups implements store.Reader.

@@ -9,6 +9,8 @@ package sql
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3/database"
@@ -53,8 +55,20 @@ type Config struct {
 	Location   string // for Info: a path or a DSN without its password
 }
 
+// ErrShared is a database that belongs to the other server: an EPS and its
+// authentication server never share one.
+var ErrShared = errors.New("the database belongs to another kind of server")
+
+// neighbours are who must not be in the same database.
+var neighbours = map[string]string{"eps": "authserver", "authserver": "eps"}
+
 // prepare brings the schema up to date.
 func (c Config) prepare(ctx context.Context) error {
+	var n int
+	other := neighbours[c.Name]
+	if err := c.Write.QueryRowContext(ctx, "SELECT COUNT(*) FROM migrations_"+other).Scan(&n); err == nil {
+		return fmt.Errorf("%w: %s", ErrShared, other)
+	}
 	_, err := Migrate(ctx, c, latest)
 	return err
 }

@@ -27,7 +27,7 @@ var migrations embed.FS
 
 // pragmas hold on every connection. A commit returns after its fsync; another
 // process that writes is waited for.
-var pragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
+var pragmas = []string{"busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
 
 // OpenEPS opens the database of an EPS, making it where there is none.
 func OpenEPS(ctx context.Context, path string) (store.EPS, error) {

@@ -1,0 +1,47 @@
+package sql
+
+import (
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// Lookup is a statement that must find its rows by an index, however many there are.
+type Lookup struct {
+	Method string // of the store
+	SQL    string
+	Args   []any // an example
+}
+
+// EPSLookups are the lookups of an EPS, with a token, a locator and a node as examples.
+func EPSLookups(t reference.Token, locator, node string) []Lookup {
+	ofToken, tokenArgs := recordsQuery(store.AuditQuery{Token: t.ID, Limit: 10})
+	ofNode, nodeArgs := recordsQuery(store.AuditQuery{Node: node, After: 100, Limit: 10})
+	return []Lookup{
+		{"Token", selectToken, []any{t.ID}},
+		{"TokenOf", selectTokenOf, []any{t.Service, t.User}},
+		{"MoveToken", moveToken, []any{t.State, t.RowVersion + 1, 0, t.ID, t.State, t.RowVersion}},
+		{"CodeByLocator", selectCode, []any{locator}},
+		{"CodeOf", selectCodeOf, []any{t.ID}},
+		{"LiveCodes", countLive, nil},
+		{"UseCode", useCode, []any{locator, 0}},
+		{"CountFailure", countFailure, []any{5, locator}},
+		{"RetireCodes", retireCodes, []any{t.ID}},
+		{"RowVersion", rowVersion, []any{t.ID}},
+		{"Outbox", selectOutbox, []any{10}},
+		{"AuditRecords of a token", ofToken, tokenArgs},
+		{"AuditRecords of a node", ofNode, nodeArgs},
+		{"AuditGroups", selectGroups, []any{node, 10, 10}},
+		{"AuditHead", selectHead, []any{node}},
+	}
+}
+
+// AuthServerLookups are the lookups of an authentication server.
+func AuthServerLookups(c store.Credential, key string) []Lookup {
+	return []Lookup{
+		{"Credential", selectCredential, []any{c.Token}},
+		{"CredentialOf", selectCredentialOf, []any{c.Service, c.User}},
+		{"Credentials", selectCredentials, []any{c.Token, 10}},
+		{"UpdateCredential", updateCredential, append(values(c), c.Token, c.Version)},
+		{"Message", selectMessage, []any{key}},
+	}
+}
