@@ -1,0 +1,112 @@
+package authserver
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/epsbench/epsbench/reference/api/pki"
+	"github.com/epsbench/epsbench/reference/api/problem"
+)
+
+// OpenAPI is the description of the REST side, authserver.yaml.
+//
+//go:embed authserver.yaml
+var OpenAPI []byte
+
+// maxBody is the largest request body, in bytes.
+const maxBody = 4096
+
+// route is one call of the REST side: what authserver.yaml says, and who may.
+type route struct {
+	method, path string
+	role         pki.Role // "": any caller
+	serve        func(w http.ResponseWriter, r *http.Request, who pki.Caller) error
+}
+
+func (s *Server) routes() []route {
+	return []route{
+		{http.MethodPost, "/v1/validate", pki.Validator, s.serveValidate},
+		{http.MethodGet, "/v1/import-key", pki.Importer, s.serveImportKey},
+		{http.MethodPost, "/v1/import", pki.Importer, s.serveImport},
+		{http.MethodGet, "/v1/tokens/{token}", pki.Operator, s.serveToken},
+		{http.MethodPost, "/v1/unlocks", pki.Operator, s.serveRequestUnlock},
+		{http.MethodPost, "/v1/unlocks/{unlock}/confirm", pki.Operator, s.serveConfirmUnlock},
+		{http.MethodGet, "/v1/health", "", s.serveHealth},
+	}
+}
+
+// API serves the REST side.
+func (s *Server) API() http.Handler {
+	mux := http.NewServeMux()
+	allowed := map[string][]string{}
+	for _, r := range s.routes() {
+		mux.Handle(r.method+" "+r.path, s.handler(r))
+		allowed[r.path] = append(allowed[r.path], r.method)
+	}
+	for path, methods := range allowed {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(w, r, problem.MethodNotAllowed(w, strings.Join(methods, ", ")))
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.NotFound()) })
+	return s.wrap("auth", problem.Handler(s.log, mux))
+}
+
+// handler checks the caller's role before anything of the request is read.
+func (s *Server) handler(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		who := s.identify(r)
+		if err := permitted(who, rt.role); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		if err := rt.serve(w, r, who); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+func permitted(who pki.Caller, role pki.Role) error {
+	switch {
+	case role == "" || who.Name != "" && who.Is(role):
+		return nil
+	case who.Name == "":
+		return problem.Unauthenticated()
+	}
+	return problem.Forbidden()
+}
+
+// fail answers with a problem document, and logs what only an operator may know.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError {
+		s.log.ErrorContext(r.Context(), "call failed", "path", r.URL.Path, "err", err, "traceid", problem.TraceID(r.Context()))
+	}
+	problem.Write(w, r, p)
+}
+
+func problemOf(err error) problem.Problem {
+	switch {
+	case errors.Is(err, ErrSeed):
+		return problem.Malformed().With("%v", ErrSeed)
+	case errors.Is(err, ErrSameOperator):
+		return problem.Forbidden().With("%v", ErrSameOperator)
+	}
+	return problem.Of(err)
+}
+
+// settle waits for the next tick since start, so that the time of a refused OTP does
+// not tell an unknown user from a wrong OTP. It does not outlast the caller.
+func (s *Server) settle(ctx context.Context, start time.Time) {
+	timer := time.NewTimer(s.grid - time.Since(start)%s.grid)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

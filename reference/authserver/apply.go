@@ -1,0 +1,177 @@
+package authserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/authserver/plugin"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/oath"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// moves is what the EPS may do to the state of a token that is here. Of a token that
+// already is there, it is told so.
+var moves = map[plugin.Op]struct {
+	from, already []string
+	to            string
+}{
+	plugin.Suspend: {from: []string{stateActive, stateLocked}, already: []string{stateSuspended}, to: stateSuspended},
+	plugin.Resume:  {from: []string{stateSuspended}, already: []string{stateActive, stateLocked}, to: stateActive},
+	plugin.Revoke:  {from: live, already: gone, to: stateRevoked},
+	plugin.Cancel:  {from: live, already: gone, to: stateCancelled},
+}
+
+var (
+	live = []string{stateActive, stateLocked, stateSuspended}
+	gone = []string{stateRevoked, stateCancelled}
+)
+
+// errNo is what is refused for good.
+var errNo = errors.New("not allowed")
+
+// forGood tells a refusal from an HSM that was lost on the way to one.
+func forGood(err error) bool {
+	return errors.Is(err, errNo) && !errors.Is(err, reference.ErrUnavailable)
+}
+
+// Apply does what an authentic message asks for, once: its result is committed
+// together with the change, and told again to whoever sends the same bytes.
+func (s *Server) Apply(ctx context.Context, m plugin.Message, digest [sha256.Size]byte) (plugin.Result, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
+	defer cancel()
+	for range maxConflicts {
+		result, err := s.once(ctx, m, digest)
+		if !errors.Is(err, reference.ErrConflict) && !errors.Is(err, reference.ErrExists) {
+			return result, err
+		}
+	}
+	return "", fmt.Errorf("%s token %s: %w: the row keeps changing", m.Op, m.Token, reference.ErrUnavailable)
+}
+
+func (s *Server) once(ctx context.Context, m plugin.Message, digest [sha256.Size]byte) (plugin.Result, error) {
+	if result, err := s.remembered(ctx, m, digest); !errors.Is(err, reference.ErrNotFound) {
+		return result, err
+	}
+	err := s.perform(ctx, m, func(tx store.AuthTx) error { return tx.InsertMessage(s.message(m, digest, plugin.Done)) })
+	if !forGood(err) {
+		return plugin.Done, err
+	}
+	s.log.WarnContext(ctx, "plug-in message refused", "event", "refused", "op", m.Op, "token", m.Token, "err", err)
+	return plugin.Refused, s.store.Update(ctx, func(tx store.AuthTx) error {
+		return tx.InsertMessage(s.message(m, digest, plugin.Refused))
+	})
+}
+
+// remembered gives the result of a message that came before; reference.ErrNotFound if none.
+func (s *Server) remembered(ctx context.Context, m plugin.Message, digest [sha256.Size]byte) (plugin.Result, error) {
+	var old store.Message
+	err := s.store.View(ctx, func(tx store.AuthReader) (err error) {
+		old, err = tx.Message(messageKey(m.Key))
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("message of token %s: %w", m.Token, err)
+	}
+	if !bytes.Equal(old.Digest, digest[:]) {
+		s.log.WarnContext(ctx, "plug-in message refused", "event", "refused", "op", m.Op, "token", m.Token, "err", "key used before")
+		return plugin.Refused, nil
+	}
+	return plugin.Result(old.Result), nil
+}
+
+// messageKey keeps the keys of the EPS apart from those of unlock requests.
+func messageKey(key string) string { return "plugin/" + key }
+
+func (s *Server) message(m plugin.Message, digest [sha256.Size]byte, r plugin.Result) store.Message {
+	return store.Message{Key: messageKey(m.Key), Digest: digest[:], Result: string(r), At: s.now()}
+}
+
+// perform does m and commits remember with it.
+func (s *Server) perform(ctx context.Context, m plugin.Message, remember func(store.AuthTx) error) error {
+	if m.Op == plugin.Create {
+		return s.create(ctx, m, remember)
+	}
+	_, err := s.alter(ctx, m.Token, s.moveBy(m.Op), remember)
+	switch {
+	case errors.Is(err, reference.ErrNotFound) && m.Op == plugin.Cancel:
+		return s.bury(ctx, m.Token, remember)
+	case errors.Is(err, reference.ErrNotFound):
+		return fmt.Errorf("unknown token: %w", errNo)
+	}
+	return err
+}
+
+func (s *Server) moveBy(op plugin.Op) edit {
+	move := moves[op]
+	return func(c store.Credential) (store.Credential, error) {
+		if slices.Contains(move.already, c.State) {
+			return c, nil
+		}
+		if !slices.Contains(move.from, c.State) {
+			return c, fmt.Errorf("%s a token that is %s: %w", op, c.State, errNo)
+		}
+		c.State = move.to
+		if slices.Contains(gone, c.State) {
+			c.Blob = nil // TOK ends here
+			return c, nil
+		}
+		return s.unlockedByCounts(c)
+	}
+}
+
+// unlockedByCounts keeps a resumed token locked whose counts say so.
+func (s *Server) unlockedByCounts(c store.Credential) (store.Credential, error) {
+	suite, err := oath.ParseSuite(c.Suite)
+	if err == nil && c.State == stateActive {
+		c.State = s.stateByCounts(suite, c)
+	}
+	return c, err
+}
+
+// create takes a token over: out of TRK, under ASK at once.
+func (s *Server) create(ctx context.Context, m plugin.Message, remember func(store.AuthTx) error) error {
+	suite, err := oath.ParseSuite(m.Suite)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNo, err)
+	}
+	if m.TOKLength < suite.Hash.Size() {
+		return fmt.Errorf("TOK of %d bytes for %s: %w", m.TOKLength, suite, errNo)
+	}
+	c := s.newCredential(m.Token, m.Service, m.User, m.Suite)
+	c.TOKLength, c.PINDigits = m.TOKLength, m.PINDigits
+	if c, err = s.takeOver(ctx, c, s.trk(ctx, m.TRKVersion), m.Blob, m.TOKLength); err != nil {
+		return err
+	}
+	return s.insert(ctx, c, remember)
+}
+
+// trk refuses a version that this server was never given.
+func (s *Server) trk(ctx context.Context, version uint32) func(*hsm.Session) (hsm.Key, error) {
+	return func(*hsm.Session) (hsm.Key, error) {
+		key, err := s.keys.TRK(ctx, version)
+		if errors.Is(err, reference.ErrNotFound) {
+			err = fmt.Errorf("TRK version %d: %w", version, errNo)
+		}
+		return key, err
+	}
+}
+
+// bury leaves a tombstone, so that a create under way finds its token cancelled.
+func (s *Server) bury(ctx context.Context, token reference.TokenID, remember func(store.AuthTx) error) error {
+	c := s.newCredential(token, "", "", "")
+	c.State = stateCancelled
+	err := s.hsm.Do(ctx, func(session *hsm.Session) (err error) {
+		c.MAC, err = s.rowMAC(ctx, session, &c)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.insert(ctx, c, remember)
+}

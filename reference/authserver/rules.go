@@ -1,0 +1,155 @@
+package authserver
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/epsbench/epsbench/reference/oath"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// Policy says which OTPs are tested and when a token locks. Rules is the real one; a
+// mutant brings another.
+type Policy interface {
+	// Window gives the moving factors that an OTP is compared with: n, from first on,
+	// none below c.Counter.
+	Window(s oath.Suite, c store.Credential, now time.Time) (first uint64, n int)
+	// Locked says that no further candidate may be tested before an unlock.
+	Locked(s oath.Suite, c store.Credential) bool
+	// Accept is c after the OTP of a moving factor has been accepted.
+	Accept(c store.Credential, moving uint64) store.Credential
+	// Fail is c after an OTP differed from all tested candidates.
+	Fail(c store.Credential, tested int) store.Credential
+}
+
+// Rules are the windows and the lock of DESIGN §4. A field of zero takes the largest
+// value that the design allows, which is the default; none can be raised above it.
+type Rules struct {
+	Consecutive int `yaml:"consecutive"` // failures in a row that lock: at most 3
+	Candidates  int `yaml:"candidates"`  // candidate OTPs tested in vain until an unlock: at most ⌊10^d/2048⌋
+	Failures    int `yaml:"failures"`    // failures until an unlock: at most ⌊(10^p − weak PINs)/2048⌋
+	LookAhead   int `yaml:"look_ahead"`  // HOTP counters tested past the expected one: at most 10; −1 for none
+	Drift       int `yaml:"drift"`       // TOTP steps tested to either side of now: at most 1; −1 for none
+}
+
+// The largest values. RFC 4226 §7.4 asks for a small look-ahead, RFC 6238 §5.2 for at
+// most one step of delay.
+const (
+	maxConsecutive = 3
+	maxLookAhead   = 10
+	maxDrift       = 1
+	// falseAcceptance is 1/2^-11, the bound of RGS RecomTauxFausseAcceptation.
+	falseAcceptance = 2048
+	// maxCounter keeps the next counter within what every database stores; a counter
+	// never wraps (seed 000, RGS annex C).
+	maxCounter = math.MaxInt64 - 1
+)
+
+var maxRules = Rules{
+	Consecutive: maxConsecutive,
+	Candidates:  pow10(oath.MaxDigits) / falseAcceptance,
+	Failures:    pow10(12) / falseAcceptance,
+	LookAhead:   maxLookAhead,
+	Drift:       maxDrift,
+}
+
+// complete fills in the defaults and refuses what would raise a limit.
+func (r Rules) complete() (Rules, error) {
+	fields := []struct {
+		name       string
+		value      *int
+		none, most int
+	}{
+		{"consecutive", &r.Consecutive, 1, maxRules.Consecutive},
+		{"candidates", &r.Candidates, 1, maxRules.Candidates},
+		{"failures", &r.Failures, 1, maxRules.Failures},
+		{"look_ahead", &r.LookAhead, -1, maxRules.LookAhead},
+		{"drift", &r.Drift, -1, maxRules.Drift},
+	}
+	for _, f := range fields {
+		if *f.value == 0 {
+			*f.value = f.most
+		}
+		if *f.value < f.none || *f.value > f.most {
+			return Rules{}, fmt.Errorf("rules: %s is %d: a limit can be lowered only, from %d", f.name, *f.value, f.most)
+		}
+	}
+	r.LookAhead, r.Drift = max(r.LookAhead, 0), max(r.Drift, 0)
+	return r, nil
+}
+
+// Window starts at the next counter, or the step after the last accepted one, so that
+// nothing accepted before is ever a candidate again (RFC 4226 §7.2, RFC 6238 §5.2).
+func (r Rules) Window(s oath.Suite, c store.Credential, now time.Time) (first uint64, n int) {
+	if s.Kind == oath.KindHOTP {
+		return span(c.Counter, c.Counter+uint64(r.LookAhead))
+	}
+	step, drift := s.Step(now), uint64(r.Drift)
+	return span(max(c.Counter, step-min(step, drift)), step+drift)
+}
+
+// span is first … last without what lies past maxCounter.
+func span(first, last uint64) (uint64, int) {
+	last = min(last, maxCounter)
+	if first > last {
+		return first, 0
+	}
+	return first, int(last-first) + 1
+}
+
+// Locked holds when the next failure could exceed a limit: it would test a whole window.
+func (r Rules) Locked(s oath.Suite, c store.Credential) bool {
+	return c.Failures >= r.Consecutive ||
+		c.Candidates+r.widest(s) > r.maxCandidates(s.Digits) ||
+		!c.Imported && c.FailedEver >= r.maxFailures(c.PINDigits)
+}
+
+func (r Rules) widest(s oath.Suite) int {
+	if s.Kind == oath.KindHOTP {
+		return r.LookAhead + 1
+	}
+	return 2*r.Drift + 1
+}
+
+func (r Rules) maxCandidates(digits int) int {
+	return min(r.Candidates, pow10(digits)/falseAcceptance)
+}
+
+// maxFailures: whoever holds the phone tries PINs, one a failure. Weak ones are never given out.
+func (r Rules) maxFailures(pinDigits int) int {
+	return min(r.Failures, (pow10(pinDigits)-weakPINs(pinDigits))/falseAcceptance)
+}
+
+// Accept ends a row of failures. What counts until an unlock stays: a user's own
+// logins must not give an attacker fresh tries.
+func (r Rules) Accept(c store.Credential, moving uint64) store.Credential {
+	c.Counter, c.Failures = moving+1, 0
+	return c
+}
+
+// Fail counts against all three limits (RFC 4226 §7.3: across login sessions).
+func (r Rules) Fail(c store.Credential, tested int) store.Credential {
+	c.Failures++
+	c.FailedEver++
+	c.Candidates += tested
+	return c
+}
+
+// weakPINs counts the PINs of p digits that are never given out: constant steps
+// (111111, 2468) and a row of zeros with one other digit at an end (seed 004).
+func weakPINs(p int) int {
+	weak := 10 // all digits equal
+	for step := 1; step*(p-1) < 10; step++ {
+		weak += 2 * (10 - step*(p-1))
+	}
+	return weak + 2*9
+}
+
+func pow10(n int) int {
+	p := 1
+	for range n {
+		p *= 10
+	}
+	return p
+}
