@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"crypto/rsa"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -76,6 +77,15 @@ type Enroller interface {
 	// Declared is what the target says of itself.
 	Declared() Declared
 }
+
+// Refused is a call that the target answered with an HTTP error.
+type Refused struct {
+	Status int
+	Title  string // of the problem document
+}
+
+// Error tells status and title.
+func (r *Refused) Error() string { return fmt.Sprintf("HTTP %d %s", r.Status, r.Title) }
 
 // EnrolRequest asks for a token; zero fields leave the choice to the target.
 type EnrolRequest struct {

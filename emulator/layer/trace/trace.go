@@ -17,6 +17,7 @@ import (
 // Record is one call.
 type Record struct {
 	At        time.Time
+	Slot      string `json:",omitempty"` // the name that New was given
 	Took      time.Duration
 	Function  string      // "C_UnwrapKey"
 	Session   uint        `json:",omitempty"`
@@ -35,14 +36,14 @@ type Attribute struct {
 	Value string `json:",omitempty"` // only of attributes that say nothing about a key's value
 }
 
-// New records every call to next in sink, after it returned. sink is called
-// from the goroutine of the call.
-func New(next cryptoki.Module, sink func(Record)) cryptoki.Module {
+// New records every call to next in sink, after it returned, under a name of the
+// caller's choice. sink is called from the goroutine of the call.
+func New(name string, next cryptoki.Module, sink func(Record)) cryptoki.Module {
 	return cryptoki.Around(next, func(c *cryptoki.Call) error {
 		start := time.Now()
 		err := c.Next()
 		r := record(c, err)
-		r.At, r.Took = start, time.Since(start)
+		r.Slot, r.At, r.Took = name, start, time.Since(start)
 		sink(r)
 		return err
 	})

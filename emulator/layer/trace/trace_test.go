@@ -31,7 +31,7 @@ func (silent) SignInit(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectH
 func TestRecordsSayWhatWasCalledAndKeepSecretsOut(t *testing.T) {
 	const pin, value, message = "canary-pin-8231", "canary-value-0b1c", "canary-message-77"
 	var rec trace.Recorder
-	m := trace.New(silent{}, rec.Add)
+	m := trace.New("eps", silent{}, rec.Add)
 
 	if err := m.Login(3, pkcs11.CKU_USER, pin); err != nil {
 		t.Fatal(err)
