@@ -47,8 +47,28 @@ type World struct {
 // token, since making its keys takes longer than most tests.
 func New(t testing.TB) *World {
 	t.Helper()
-	w := &World{Clock: &Clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}, DB: filepath.Join(t.TempDir(), "eps.db")}
-	w.HSM, w.Keys = token(t)
+	h, keys := token(t)
+	return on(t, h, keys)
+}
+
+// On makes a world on a token that has no keys yet.
+func On(t testing.TB, h *hsm.HSM) *World {
+	t.Helper()
+	return on(t, h, newRing(t, h))
+}
+
+// Beside makes a world with the token of another one and a database of its own.
+func Beside(t testing.TB, w *World) *World {
+	t.Helper()
+	return on(t, w.HSM, w.Keys)
+}
+
+func on(t testing.TB, h *hsm.HSM, keys *Ring) *World {
+	t.Helper()
+	w := &World{
+		HSM: h, Keys: keys, DB: filepath.Join(t.TempDir(), "eps.db"),
+		Clock: &Clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)},
+	}
 	w.Server = &AuthServer{hsm: w.HSM, keys: w.Keys, held: map[reference.TokenID]*Held{}}
 	w.Reopen(t)
 	return w
