@@ -67,7 +67,7 @@ func (d *desk) find(id reference.TokenID) error {
 type stand struct {
 	desk     *desk
 	store    store.EPS
-	denials  *api.Denials
+	rejects  *audit.Aggregator
 	handlers map[api.Listener]http.Handler
 	down     bool // readiness
 	log      strings.Builder
@@ -86,8 +86,9 @@ func newStand(t testing.TB) *stand {
 	st.SetSealer(audit.New("eps-1", softwareMAC, audit.FileAnchor(filepath.Join(dir, "anchor"))))
 	s := &stand{desk: &desk{}, store: st}
 	log := slog.New(slog.NewTextHandler(&s.log, nil))
-	s.denials = api.NewDenials(st, reference.SystemClock{}, log)
-	surface := &api.Surface{Identify: byHeader, Done: s.denials.Note, Log: log}
+	s.rejects = audit.NewAggregator(st, reference.SystemClock{})
+	denials := &api.Denials{Store: st, Strangers: s.rejects, Clock: reference.SystemClock{}, Log: log}
+	surface := &api.Surface{Identify: byHeader, Done: denials.Note, Log: log}
 	s.handlers = map[api.Listener]http.Handler{
 		api.Bank: surface.Bank(api.BankParts{Enroll: s.desk, Store: st, Ready: s.ready, Limit: 1024,
 			Info: api.Info{Name: "eps", Node: "eps-1", Version: "test", MPP: []int{2}}}),

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -84,14 +85,23 @@ func (b BankParts) enrol(w http.ResponseWriter, r *http.Request, who pki.Caller)
 		Service: e.Service, User: e.User, Suite: e.Suite, PINDigits: e.PINDigits, CodeDigits: e.CodeDigits,
 		Validity: time.Duration(e.ValiditySeconds) * time.Second, Actor: who.Name,
 	})
-	if errors.Is(err, reference.ErrInvalid) {
-		return problem.Malformed().With("%v", err) // says which field and what is wanted
-	}
 	if err != nil {
-		return err
+		return enrolProblem(err)
 	}
 	w.Header().Set("Location", "/v1/tokens/"+string(made.Token))
 	return disclose(w, made)
+}
+
+// enrolProblem: an invalid request is told which field and what is wanted. What is
+// not found is no token here, but a key: the EPS is not paired.
+func enrolProblem(err error) error {
+	switch {
+	case errors.Is(err, reference.ErrInvalid):
+		return problem.Malformed().With("%v", err)
+	case errors.Is(err, reference.ErrNotFound):
+		return fmt.Errorf("%w: %w", problem.Unavailable().With("the EPS lacks a key that it shares with its authentication server"), err)
+	}
+	return err
 }
 
 func (b BankParts) reissue(w http.ResponseWriter, r *http.Request, who pki.Caller) error {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -47,6 +48,14 @@ func TestSecretsAreClearedWhenTheyHaveLeft(t *testing.T) {
 	}
 }
 
+func TestAnUnpairedEPSIsUnavailable(t *testing.T) {
+	s := newStand(t)
+	s.desk.err = fmt.Errorf("TRK: %w", reference.ErrNotFound)
+	if resp := s.call(t, api.Bank, "issuer", "POST", "/v1/tokens", enrolment); resp.StatusCode != 503 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
 func TestATokenTellsNothingOfItsRow(t *testing.T) {
 	body := text(t, newStand(t).call(t, api.Bank, "auditor", "GET", "/v1/tokens/"+string(known), ""))
 	for _, inner := range []string{"salt", "sealed", "index", "iterations"} {
@@ -66,6 +75,7 @@ func TestErrorsFromBelowBecomeProblems(t *testing.T) {
 		{reference.ErrExists, 409},
 		{reference.ErrConflict, 409},
 		{reference.ErrUnavailable, 503},
+		{reference.ErrRefused, 403},
 		{errors.New("a table is missing"), 500},
 	} {
 		s.desk.err = c.err
@@ -163,15 +173,25 @@ func TestDenialsNameTheCallerAndTheToken(t *testing.T) {
 	}
 }
 
-func TestDenialsOfStrangersAreOneRecordEachSecond(t *testing.T) {
+func TestStrangersAreCountedBySourceAndSecond(t *testing.T) {
 	s := newStand(t)
-	for range 500 {
+	const calls = 500
+	for range calls {
 		s.call(t, api.Bank, "", "GET", "/v1/info", "")
 	}
-	s.denials.Flush(t.Context())
-	all := s.records(t, api.Denied)
-	if len(all) != 1 || !strings.Contains(all[0].Detail, `"count":500`) || all[0].Actor != "stranger" {
-		t.Errorf("%+v", all)
+	if err := s.rejects.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	counted := 0
+	for _, r := range s.records(t, "rejected") {
+		var detail struct{ Count int }
+		if err := json.Unmarshal([]byte(r.Detail), &detail); err != nil || r.Actor != "stranger" {
+			t.Errorf("%+v, %v", r, err)
+		}
+		counted += detail.Count
+	}
+	if n := len(s.records(t, "rejected")); counted != calls || n > 5 {
+		t.Errorf("%d calls counted in %d records", counted, n)
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/epsbench/epsbench/reference"
@@ -16,118 +14,62 @@ import (
 	"github.com/epsbench/epsbench/reference/store"
 )
 
-// Denied is the audit event of a call that was refused.
+// Denied is the audit event of a known caller's call that was refused.
 const Denied = "denied"
 
-const (
-	// maxSources bounds what strangers can make this process remember in a second.
-	maxSources = 1024
-	// auditPatience is how long a refusal waits for its record.
-	auditPatience = 5 * time.Second
-)
+// auditPatience is how long a refusal waits for its record.
+const auditPatience = 5 * time.Second
 
-// Denials writes every refused call to the audit: a known caller's at once, before
-// the answer leaves; those of strangers, who cost nothing to make, as one record
-// for each source and second.
+// Counter counts refused strangers by source address; audit.Aggregator is one.
+type Counter interface{ Count(source string) }
+
+// Denials leaves every refused call in the audit: a known caller's at once, before
+// the answer leaves; those of strangers, which cost them nothing, counted by source
+// and second.
 type Denials struct {
-	store store.EPS
-	clock reference.Clock
-	log   *slog.Logger
-
-	mu        sync.Mutex
-	strangers map[stranger]int
+	Store     store.EPS
+	Strangers Counter
+	Clock     reference.Clock
+	Log       *slog.Logger
 }
 
-// stranger is what a refused call without a name is counted by.
-type stranger struct {
-	listener Listener
-	source   string
-	status   int
-}
-
-// NewDenials writes to st. Run must run beside it.
-func NewDenials(st store.EPS, clock reference.Clock, log *slog.Logger) *Denials {
-	return &Denials{store: st, clock: clock, log: log, strangers: map[stranger]int{}}
-}
-
-// Note takes a call that ended with a status of 400 or more.
+// Note takes a call; it looks at those that ended with a status of 400 or more.
 func (d *Denials) Note(r *http.Request, c Call) {
-	if c.Status < http.StatusBadRequest {
-		return
-	}
-	if c.Who.Name == "" {
-		d.count(stranger{c.Listener, source(r), c.Status})
-		return
-	}
-	record := store.AuditRecord{
-		Event: Denied, Actor: c.Who.Name, Token: tokenOf(r),
-		Detail: object("listener", c.Listener, "method", method(r.Method), "route", c.Route,
-			"status", c.Status, "traceid", problem.TraceID(r.Context())),
-	}
-	d.write(r.Context(), []store.AuditRecord{record})
-}
-
-func (d *Denials) count(s stranger) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, known := d.strangers[s]; !known && len(d.strangers) >= maxSources {
-		s.source = "others"
-	}
-	d.strangers[s]++
-}
-
-// Run writes what strangers were refused once a second, and what is left when ctx ends.
-func (d *Denials) Run(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			d.Flush(ctx)
-		case <-ctx.Done():
-			d.Flush(ctx)
-			return
-		}
+	switch {
+	case c.Status < http.StatusBadRequest:
+	case c.Who.Name == "":
+		d.Strangers.Count(source(r))
+	default:
+		d.write(r, c)
 	}
 }
 
-// Flush writes what strangers were refused since the last time.
-func (d *Denials) Flush(ctx context.Context) {
-	d.mu.Lock()
-	counts := d.strangers
-	d.strangers = map[stranger]int{}
-	d.mu.Unlock()
-	var all []store.AuditRecord
-	for s, n := range counts {
-		all = append(all, store.AuditRecord{
-			Event: Denied, Actor: "stranger",
-			Detail: object("count", n, "listener", s.listener, "source", s.source, "status", s.status),
-		})
-	}
-	slices.SortFunc(all, func(a, b store.AuditRecord) int { return strings.Compare(a.Detail, b.Detail) })
-	if len(all) > 0 {
-		d.write(ctx, all)
-	}
-}
-
-// write keeps going when the caller has gone. Without a store there is the log.
-func (d *Denials) write(ctx context.Context, all []store.AuditRecord) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditPatience)
+// write goes on when the caller has left. Without a store there is the log.
+func (d *Denials) write(r *http.Request, c Call) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), auditPatience)
 	defer cancel()
-	for i := range all {
-		all[i].At = d.clock.Now()
+	record := store.AuditRecord{
+		At: d.Clock.Now(), Event: Denied, Actor: c.Who.Name, Token: tokenOf(r),
+		Detail: detailOf(r, c),
 	}
-	err := d.store.Update(ctx, func(tx store.Tx) error {
-		for _, record := range all {
-			if err := tx.Audit(record); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		d.log.ErrorContext(ctx, "refused calls are missing in the audit", "records", len(all), "err", err)
+	if err := d.Store.Update(ctx, func(tx store.Tx) error { return tx.Audit(record) }); err != nil {
+		d.Log.ErrorContext(ctx, "a refused call is missing in the audit", "traceid", problem.TraceID(ctx), "err", err)
 	}
+}
+
+// detailOf is what a record says of a call: nothing that the caller made up.
+func detailOf(r *http.Request, c Call) string {
+	b, err := json.Marshal(struct {
+		Listener Listener `json:"listener"`
+		Method   string   `json:"method"`
+		Route    string   `json:"route"`
+		Status   int      `json:"status"`
+		TraceID  string   `json:"traceid"`
+	}{c.Listener, method(r.Method), c.Route, c.Status, problem.TraceID(r.Context())})
+	if err != nil { // texts and a number: cannot happen
+		return "{}"
+	}
+	return string(b)
 }
 
 // tokenOf is the token that the path names, if it is one.
@@ -148,23 +90,10 @@ func source(r *http.Request) string {
 	return host
 }
 
-// method keeps a caller's own inventions out of records and metrics.
+// method is one of HTTP's, or "other".
 func method(m string) string {
 	if slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, m) {
 		return m
 	}
 	return "other"
-}
-
-// object is a JSON object with sorted names.
-func object(pairs ...any) string {
-	m := map[string]any{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		m[pairs[i].(string)] = pairs[i+1]
-	}
-	b, err := json.Marshal(m)
-	if err != nil { // strings and numbers: cannot happen
-		return "{}"
-	}
-	return string(b)
 }

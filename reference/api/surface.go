@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/epsbench/epsbench/reference/api/pki"
 	"github.com/epsbench/epsbench/reference/api/problem"
@@ -34,6 +35,7 @@ type Call struct {
 	Route    string // path of the table, or "" where there is none
 	Who      pki.Caller
 	Status   int
+	Took     time.Duration
 }
 
 // handler serves the routes of l by calls. It panics when the two differ, which a
@@ -86,13 +88,13 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer makes the call, or says why not, and reports it either way.
 func (g *gate) answer(w http.ResponseWriter, r *http.Request, pattern string) {
-	who := g.surface.Identify(r)
+	start, who := time.Now(), g.surface.Identify(r)
 	seen := &recorded{ResponseWriter: w}
 	defer func() {
 		if seen.status == 0 { // a panic is passing by
 			seen.status = http.StatusInternalServerError
 		}
-		g.surface.Done(r, Call{Listener: g.listener, Route: pattern, Who: who, Status: seen.status})
+		g.surface.Done(r, Call{Listener: g.listener, Route: pattern, Who: who, Status: seen.status, Took: time.Since(start)})
 	}()
 	if err := g.pass(seen, r, pattern, who); err != nil {
 		p := problem.Of(err)

@@ -40,6 +40,9 @@ func Env(prefix string, environ []string, v any, except ...string) error {
 // collect lists the scalar fields of v by the names of their variables.
 func collect(prefix string, v reflect.Value, into map[string]reflect.Value) {
 	for i := range v.NumField() {
+		if nameOf(v.Type().Field(i)) == "" {
+			continue
+		}
 		name := prefix + "_" + strings.ToUpper(nameOf(v.Type().Field(i)))
 		switch f := v.Field(i); f.Kind() {
 		case reflect.Struct:

@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML decodes one document into v, a pointer to a struct whose fields all have
-// yaml tags. Fields that the document leaves out keep their values. An error
+// YAML decodes one document into v, a pointer to a struct. Only fields with a
+// yaml tag can be set. Fields that the document leaves out keep their values. An error
 // names the line and, for an unknown field, the nearest known one.
 func YAML(data []byte, v any) error {
 	d := yaml.NewDecoder(bytes.NewReader(data))
@@ -81,7 +81,9 @@ func fitsStruct(n *yaml.Node, t reflect.Type) error {
 func names(t reflect.Type) []string {
 	var all []string
 	for i := range t.NumField() {
-		all = append(all, nameOf(t.Field(i)))
+		if name := nameOf(t.Field(i)); name != "" {
+			all = append(all, name)
+		}
 	}
 	return all
 }
@@ -93,7 +95,7 @@ func nameOf(f reflect.StructField) string {
 
 func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 	for i := range t.NumField() {
-		if f := t.Field(i); nameOf(f) == name {
+		if f := t.Field(i); name != "" && nameOf(f) == name {
 			return f, true
 		}
 	}

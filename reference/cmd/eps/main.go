@@ -1,0 +1,26 @@
+// Command eps is an enrolment and provisioning server for mobile one-time passwords,
+// its administration, and the phone's part of it. The commands are in package command.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/epsbench/epsbench/reference/command"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	if err := command.Harden(); err != nil {
+		fmt.Fprintln(os.Stderr, "eps:", err)
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p := command.Program{Name: "eps", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
+	return p.Run(ctx, os.Args[1:])
+}

@@ -1,0 +1,56 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/audit"
+	"github.com/epsbench/epsbench/reference/keys"
+	"github.com/epsbench/epsbench/reference/server"
+)
+
+type auditCommand struct {
+	Verify auditVerifyCommand `cmd:"" help:"Walk the chain and hold it against the anchor."`
+}
+
+type auditVerifyCommand struct {
+	configFlag
+	Node string `help:"Node whose chain to verify; that of the configuration where left out."`
+}
+
+// Run opens the audit only after looking: a chain that is broken must be shown, not
+// refused at the door.
+func (c *auditVerifyCommand) Run(ctx context.Context, p *Program) error {
+	e, err := p.openParts(ctx, c.Config)
+	if err != nil {
+		return err
+	}
+	if c.Node == "" {
+		c.Node = e.config.Node
+	}
+	return errors.Join(c.verify(ctx, p, e), e.close())
+}
+
+func (c *auditVerifyCommand) verify(ctx context.Context, p *Program, e *eps) (err error) {
+	if e.keys, err = keys.Open(ctx, e.hsm, e.store); err != nil {
+		return unusable{fmt.Errorf("keys: %w", err)}
+	}
+	report, err := e.verifyAudit(ctx, c.Node)
+	if err != nil {
+		return unusable{fmt.Errorf("audit: %w", err)}
+	}
+	if report.Problem != nil {
+		return &reference.Hint{Err: fmt.Errorf("node %s: %w", report.Node, report.Problem), Text: "keep database and anchor as they are; find out who could write to them"}
+	}
+	p.say("node %s: %d records in %d groups are whole, %d groups compared with the anchor", report.Node, report.Records, report.Groups, report.Anchored)
+	if err := server.SealAudit(ctx, e.config, e.hsm, e.keys, e.store, nil); err != nil {
+		return err
+	}
+	return e.record(ctx, "audit-verified", "", "node", c.Node, "groups", report.Groups)
+}
+
+func (e *eps) verifyAudit(ctx context.Context, node string) (audit.Report, error) {
+	return audit.Verify(ctx, e.store, node, server.AuditMAC(e.hsm, e.keys), audit.FileAnchor(e.config.Audit.Anchor))
+}

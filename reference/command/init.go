@@ -1,0 +1,177 @@
+package command
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/api/pki"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/keys"
+	"github.com/epsbench/epsbench/reference/phone"
+	"github.com/epsbench/epsbench/reference/server"
+)
+
+// tokenFlags say which HSM token, and where its PIN is.
+type tokenFlags struct {
+	Dir     string `help:"Directory of the new files." default:"." type:"path"`
+	Module  string `help:"PKCS#11 library." required:"" placeholder:"FILE.so"`
+	Label   string `help:"Label of the initialised token; the only one where left out."`
+	PINEnv  string `help:"Environment variable with the user PIN of the token." name:"pin-env" xor:"pin"`
+	PINFile string `help:"File with the user PIN of the token." name:"pin-file" type:"path" xor:"pin"`
+	RSABits int    `help:"Length of RSA keys." name:"rsa-bits" default:"3072" enum:"2048,3072,4096"`
+}
+
+// hsm is the section of the configuration. A relative path of a library would hang
+// on the directory that the server starts in.
+func (f tokenFlags) hsm(p *Program) (server.HSM, error) {
+	if _, builtIn := p.Modules[f.Module]; !builtIn {
+		path, err := filepath.Abs(f.Module)
+		if err != nil {
+			return server.HSM{}, err
+		}
+		f.Module = path
+	}
+	if f.PINEnv == "" && f.PINFile == "" {
+		return server.HSM{}, usageError{errors.New("the PIN of the token is wanted: --pin-env or --pin-file")}
+	}
+	return server.HSM{Module: f.Module, Label: f.Label, PINEnv: f.PINEnv, PINFile: f.PINFile}, nil
+}
+
+type initCommand struct {
+	tokenFlags
+	Name       string `help:"Name of the EPS: phones pin it." default:"eps"`
+	Bank       string `help:"Address of the bank listener." default:"127.0.0.1:8443"`
+	Public     string `help:"Address of the public listener." default:"127.0.0.1:9443"`
+	Authserver string `help:"URL of the authentication server's plug-in listener." default:"https://127.0.0.1:7443"`
+}
+
+//go:embed eps.yaml.tmpl
+var epsTemplate string
+
+// Run makes everything in the order in which it can fail: nothing is written before
+// the HSM has let us in, and the configuration comes last, so that a second try after
+// a failure is told from a second EPS.
+func (c *initCommand) Run(ctx context.Context, p *Program) error {
+	section, err := c.hsm(p)
+	if err != nil {
+		return err
+	}
+	config := server.Default()
+	config.Name, config.HSM = c.Name, section
+	config.Listeners.Bank.Address, config.Listeners.Public.Address = c.Bank, c.Public
+	config.AuthServer.URL = c.Authserver
+	if err := free(c.Dir, "eps.yaml", "eps.db", "phone.json", "pki"); err != nil {
+		return err
+	}
+	config.Resolve(c.Dir)
+	if err := p.makeEPS(ctx, c, config); err != nil {
+		return err
+	}
+	if err := write(filepath.Join(c.Dir, "eps.yaml"), epsTemplate, config); err != nil {
+		return err
+	}
+	p.say("EPS %q is ready in %s", c.Name, c.Dir)
+	p.say("next: eps authserver init, eps authserver pair, eps serve")
+	return nil
+}
+
+// makeEPS makes keys, store, PKI and phone.json.
+func (p *Program) makeEPS(ctx context.Context, c *initCommand, config server.Config) error {
+	h, err := server.OpenHSM(ctx, config.HSM, p.Modules, hsm.EPS)
+	if err != nil {
+		return unusable{err}
+	}
+	e := &eps{config: config, hsm: h}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return errors.Join(err, h.Close())
+	}
+	if e.store, err = server.OpenStore(ctx, config.Store); err != nil {
+		return unusable{errors.Join(fmt.Errorf("store: %w", err), h.Close())}
+	}
+	err = e.create(ctx, c)
+	return errors.Join(err, e.close())
+}
+
+func (e *eps) create(ctx context.Context, c *initCommand) (err error) {
+	if err := keys.Init(ctx, e.hsm, e.store, keys.Options{RSABits: c.RSABits}); err != nil {
+		return unusable{fmt.Errorf("keys: %w", err)}
+	}
+	if e.keys, err = keys.Open(ctx, e.hsm, e.store); err != nil {
+		return unusable{fmt.Errorf("keys: %w", err)}
+	}
+	if err := server.SealAudit(ctx, e.config, e.hsm, e.keys, e.store, nil); err != nil {
+		return unusable{err}
+	}
+	if err := pki.Create(filepath.Join(c.Dir, "pki"), time.Now()); err != nil {
+		return err
+	}
+	if err := e.writePinned(c); err != nil {
+		return err
+	}
+	return e.record(ctx, "initialised", "", "name", c.Name, "rsa_bits", c.RSABits)
+}
+
+// writePinned writes what a phone of this EPS carries.
+func (e *eps) writePinned(c *initCommand) error {
+	pinned, err := phone.NewPinned(c.Name, e.keys.MPPPublic(), uint64(e.hsm.Suites()[0]))
+	if err != nil {
+		return err
+	}
+	ca, err := os.ReadFile(filepath.Join(c.Dir, "pki", "ca.pem"))
+	if err != nil {
+		return err
+	}
+	pinned.URL, pinned.CA, pinned.MinIterations = "https://"+c.Public+"/mpp/v2", string(ca), e.config.KDF.Iterations
+	data, err := json.MarshalIndent(pinned, "", "  ")
+	if err != nil {
+		return err
+	}
+	return create(filepath.Join(c.Dir, "phone.json"), append(data, '\n'))
+}
+
+// free makes sure that nothing of an earlier init is there: an EPS is made once.
+func free(dir string, names ...string) error {
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return &reference.Hint{
+				Err:  fmt.Errorf("%s: %w", path, reference.ErrExists),
+				Text: "nothing was changed; take another --dir, or remove what an earlier init left there",
+			}
+		}
+	}
+	return nil
+}
+
+// write renders a configuration into a new file.
+func write(path, text string, config any) error {
+	t, err := template.New(filepath.Base(path)).Parse(text)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, config); err != nil {
+		return err
+	}
+	return create(path, []byte(b.String()))
+}
+
+// create writes a new file for the owner only.
+func create(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,92 @@
+package command
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/phone"
+)
+
+type phoneCommand struct {
+	Provision provisionCommand `cmd:"" help:"Turn a registration code into a token. The code is read from standard input."`
+	OTP       otpCommand       `cmd:"" name:"otp" help:"Make the next one-time password. The PIN is read from standard input."`
+}
+
+// deviceFlag names what a phone keeps.
+type deviceFlag struct {
+	Device string `help:"File of the phone." default:"device.json" type:"path"`
+}
+
+type provisionCommand struct {
+	deviceFlag
+	Pinned  string `help:"What the application carries for its EPS." default:"phone.json" type:"path"`
+	Service string `help:"Service that the code is for." required:""`
+}
+
+func (c *provisionCommand) Run(ctx context.Context, p *Program) error {
+	if err := free("", c.Device); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(c.Pinned)
+	if err != nil {
+		return unusable{&reference.Hint{Err: err, Text: "phone.json is made by: eps init"}}
+	}
+	pinned, err := phone.DecodePinned(data)
+	if err != nil {
+		return unusable{fmt.Errorf("%s: %w", c.Pinned, err)}
+	}
+	client, err := pinned.Client()
+	if err != nil {
+		return unusable{err}
+	}
+	rc, err := p.ask("Registration code: ", true)
+	if err != nil {
+		return err
+	}
+	defer clear(rc)
+	device, err := phone.Provision(ctx, client, pinned, reference.Service(c.Service), rc, rand.Reader, reference.SystemClock{})
+	if err != nil {
+		return provisionError(err)
+	}
+	if err := phone.File(c.Device).Create(device); err != nil {
+		return err
+	}
+	p.say("token %s at %q is on this phone: %s", device.Token, device.Service, c.Device)
+	return nil
+}
+
+// provisionError: the EPS refuses without a reason, so the hint lists what it may be.
+func provisionError(err error) error {
+	var check phone.Check
+	switch {
+	case errors.Is(err, phone.ErrTransport):
+		return unusable{&reference.Hint{Err: err, Text: "is the EPS running, and is url in phone.json its public listener?"}}
+	case errors.As(err, &check):
+		return &reference.Hint{Err: err, Text: "a refusal looks like this too: is the code right, unused, not expired, and for this service?"}
+	}
+	return err
+}
+
+type otpCommand struct{ deviceFlag }
+
+func (c *otpCommand) Run(p *Program) error {
+	device, err := phone.File(c.Device).Load()
+	if err != nil {
+		return unusable{&reference.Hint{Err: err, Text: "a phone gets its file by: eps phone provision"}}
+	}
+	pin, err := p.ask("PIN: ", true)
+	if err != nil {
+		return err
+	}
+	defer clear(pin)
+	otp, err := device.OTP(pin, reference.SystemClock{}.Now(), phone.File(c.Device))
+	if err != nil {
+		return err
+	}
+	p.say("%s", otp)
+	return nil
+}

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/api/pki"
+	"github.com/epsbench/epsbench/reference/authserver"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/keys"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// AuthServerParts is what an authentication server is made of; see Parts.
+type AuthServerParts struct {
+	Store   store.AuthServer
+	HSM     *hsm.HSM
+	Clock   reference.Clock
+	Random  io.Reader
+	Log     *slog.Logger
+	Modules Modules
+	// Wrap goes around the handler of a listener: "plugin", "auth".
+	Wrap func(listener string, h http.Handler) http.Handler
+	// AuthServer may change the parts of that package before they are put together.
+	AuthServer func(*authserver.Parts)
+}
+
+// AuthServer is an authentication server with its listeners open.
+type AuthServer struct {
+	node
+	config AuthServerConfig
+	parts  AuthServerParts
+	server *authserver.Server
+}
+
+// NewAuthServer makes an authentication server and opens its listeners, which answer
+// once Serve is called.
+func NewAuthServer(ctx context.Context, c AuthServerConfig, p AuthServerParts) (*AuthServer, error) {
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.AuthServer == nil {
+		p.AuthServer = func(*authserver.Parts) {}
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := &AuthServer{config: c, parts: p}
+	s.log = p.Log
+	s.shutdown = c.Shutdown
+	s.life, s.end = context.WithCancel(context.Background())
+	for _, step := range []func(context.Context) error{s.openParts, s.openServer, s.listen} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, s.Close(ctx))
+		}
+	}
+	return s, nil
+}
+
+func (s *AuthServer) openParts(ctx context.Context) error {
+	if s.parts.HSM == nil {
+		h, err := OpenHSM(ctx, s.config.HSM, s.parts.Modules, hsm.AuthServer)
+		if err != nil {
+			return err
+		}
+		s.parts.HSM = h
+		s.opened.add(h.Close)
+	}
+	if s.parts.Store == nil {
+		st, err := OpenAuthServerStore(ctx, s.config.Store)
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		s.parts.Store = st
+		s.opened.add(st.Close)
+	}
+	return nil
+}
+
+func (s *AuthServer) openServer(ctx context.Context) error {
+	ring, err := keys.OpenAuth(ctx, s.parts.HSM, s.parts.Store)
+	if err != nil {
+		return noKeys(err)
+	}
+	roles, err := pki.LoadRoles(s.config.Roles)
+	if err != nil {
+		return err
+	}
+	p := authserver.Parts{
+		Store: s.parts.Store, HSM: s.parts.HSM, Keys: ring, Clock: s.parts.Clock, Random: s.parts.Random,
+		Log: s.log, Identify: identify(roles), Wrap: s.parts.Wrap,
+	}
+	s.parts.AuthServer(&p)
+	if s.server, err = authserver.New(s.config.Validation, p); err != nil {
+		return err
+	}
+	s.opened.add(func() error { s.server.Close(); return nil })
+	return nil
+}
+
+func (s *AuthServer) listen(context.Context) error {
+	if err := s.open("plugin", s.config.Listeners.Plugin, s.server.Plugin()); err != nil {
+		return err
+	}
+	return s.open("auth", s.config.Listeners.Auth, s.server.API())
+}
+
+// Serve answers until ctx ends or Close is called, then lets calls under way finish.
+func (s *AuthServer) Serve(ctx context.Context) error { return s.serve(ctx) }
+
+// Server is the authentication server itself, for those who run one in their own process.
+func (s *AuthServer) Server() *authserver.Server { return s.server }

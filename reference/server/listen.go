@@ -1,0 +1,144 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/epsbench/epsbench/reference/api/pki"
+)
+
+// Time limits of a connection. A phone on a bad network gets 30 s for its request.
+const (
+	headerTime = 10 * time.Second
+	readTime   = 30 * time.Second
+	writeTime  = 60 * time.Second
+	idleTime   = 2 * time.Minute
+	maxHeader  = 16 << 10 // bytes
+)
+
+// listener is one open address and what answers on it.
+type listener struct {
+	name   string
+	net    net.Listener
+	server *http.Server
+}
+
+// listen opens the address of l. The socket file of an earlier process that has
+// ended is replaced.
+func listen(name string, l Listener, h http.Handler, log *slog.Logger) (*listener, error) {
+	if socket, is := l.socket(); is {
+		return listenUnix(name, socket, h, log)
+	}
+	tls, err := pki.ServerTLS(l.Certificate, l.Key, l.Clients)
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", name, err)
+	}
+	tcp, err := net.Listen("tcp", l.Address)
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", name, err)
+	}
+	s := newHTTP(name, h, log)
+	s.TLSConfig = tls
+	return &listener{name, tcp, s}, nil
+}
+
+func listenUnix(name, socket string, h http.Handler, log *slog.Logger) (*listener, error) {
+	if c, err := net.Dial("unix", socket); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("listener %s: %s: another process answers there", name, socket)
+	}
+	if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("listener %s: %w", name, err)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", name, err)
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("listener %s: %w", name, err)
+	}
+	s := newHTTP(name, h, log)
+	s.ConnContext = withPeer
+	return &listener{name, l, s}, nil
+}
+
+func newHTTP(name string, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHeader, DisableGeneralOptionsHandler: true,
+		ErrorLog: slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelWarn),
+	}
+}
+
+// serve answers until the server is shut down.
+func (l *listener) serve() error {
+	err := error(nil)
+	if l.server.TLSConfig != nil {
+		err = l.server.ServeTLS(l.net, "", "")
+	} else {
+		err = l.server.Serve(l.net)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("listener %s: %w", l.name, err)
+}
+
+type peerKey struct{}
+
+// withPeer notes the user id at the other end of a Unix socket.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	uid, err := peerUID(c)
+	if err != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, peerKey{}, uid)
+}
+
+func peerUID(c net.Conn) (uint32, error) {
+	raw, err := c.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return 0, err
+	}
+	return cred.Uid, nil
+}
+
+// identify tells who is calling: by a verified certificate, or, on a Unix socket,
+// the owner of this process and root, who can read its memory anyway.
+func identify(roles *pki.Roles) func(*http.Request) pki.Caller {
+	return func(r *http.Request) pki.Caller {
+		if uid, ok := r.Context().Value(peerKey{}).(uint32); ok {
+			return local(uid)
+		}
+		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+			return pki.Caller{}
+		}
+		return roles.Of(r.TLS.VerifiedChains[0][0])
+	}
+}
+
+func local(uid uint32) pki.Caller {
+	c := pki.Caller{Name: fmt.Sprintf("uid %d", uid)}
+	if uid == 0 || uid == uint32(os.Getuid()) {
+		c.Roles = []pki.Role{pki.Admin, pki.KeyCustodian}
+	}
+	return c
+}

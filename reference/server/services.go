@@ -1,0 +1,56 @@
+package server
+
+import (
+	"context"
+
+	"golang.org/x/time/rate"
+
+	"github.com/epsbench/epsbench/reference/api/pki"
+	"github.com/epsbench/epsbench/reference/audit"
+	"github.com/epsbench/epsbench/reference/authserver/plugin"
+	"github.com/epsbench/epsbench/reference/enroll"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/mpp"
+)
+
+// pluginClient speaks to the authentication server under the keys of its pairing.
+func (s *Server) pluginClient() (*plugin.Client, error) {
+	peer := s.config.AuthServer
+	client, err := pki.Client(peer.CA, peer.Certificate, peer.Key)
+	if err != nil {
+		return nil, err
+	}
+	plk := func(ctx context.Context) (hsm.Key, error) { return s.keys.PLK(ctx, peer.Name) }
+	plkr := func(ctx context.Context) (hsm.Key, error) { return s.keys.PLKR(ctx, peer.Name) }
+	return plugin.NewClient(peer.URL, client, plugin.HSMKeys(s.parts.HSM, plk, plkr), peer.Timeout), nil
+}
+
+func (s *Server) newEnroll() (*enroll.Service, error) {
+	p := enroll.Parts{
+		Store: s.parts.Store, HSM: s.parts.HSM, Keys: s.keys, AuthServer: s.parts.AuthServer,
+		Clock: s.parts.Clock, Random: s.parts.Random,
+	}
+	s.parts.Enroll(&p)
+	return enroll.New(enroll.Config{
+		AuthServer: s.config.AuthServer.Name, Suite: s.config.Token.Suite, PINDigits: s.config.Token.PINDigits,
+		CodeDigits: s.config.Code.Digits, CodeTries: s.config.Code.Failures, Validity: s.config.Code.Validity,
+		Iterations: s.config.KDF.Iterations, CreateTimeout: s.config.AuthServer.Timeout,
+	}, p)
+}
+
+func (s *Server) newMPP(ctx context.Context) (*mpp.Server, error) {
+	p := mpp.Parts{
+		Store: s.parts.Store, HSM: s.parts.HSM, Keys: s.keys, Clock: s.parts.Clock, Random: s.parts.Random,
+		Rejects: rejecter{s.rejects}, Log: s.log,
+	}
+	s.parts.MPP(&p)
+	return mpp.New(ctx, mpp.Config{
+		EPS: s.config.Name, CodeTries: s.config.Code.Failures, Rate: rate.Limit(s.config.Limits.SourceRate),
+		Burst: s.config.Limits.SourceBurst, Waiting: s.config.Limits.Queue,
+	}, p)
+}
+
+// rejecter counts what package mpp turns away at the door.
+type rejecter struct{ *audit.Aggregator }
+
+func (r rejecter) Note(source string) { r.Count(source) }
