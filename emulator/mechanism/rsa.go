@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"io"
 	"math/big"
@@ -121,8 +122,14 @@ func NewRSAPrivate(r RSA) (*Key, error) {
 	return NewPrivate(k), nil
 }
 
-// ParsePrivate reads the PKCS #8 form in which a private key is wrapped.
+// ParsePrivate reads the PKCS #8 form in which a private key is wrapped, and
+// nothing after it.
 func ParsePrivate(der []byte) (*Key, error) {
+	var whole asn1.RawValue
+	rest, err := asn1.Unmarshal(der, &whole)
+	if err != nil || len(rest) != 0 {
+		return nil, pkcs11.Error(pkcs11.CKR_WRAPPED_KEY_INVALID)
+	}
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	k, ok := parsed.(*rsa.PrivateKey)
 	if err != nil || !ok || checkPrivate(k) != nil {

@@ -1,0 +1,101 @@
+package mechanism_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/mechanism"
+)
+
+// What each mechanism may do is API: an application asks C_GetMechanismInfo.
+func TestTable(t *testing.T) {
+	const (
+		E, D, S, V, W, U = mechanism.Encrypt, mechanism.Decrypt, mechanism.Sign, mechanism.Verify, mechanism.Wrap, mechanism.Unwrap
+	)
+	want := map[uint]mechanism.Operation{
+		pkcs11.CKM_AES_KEY_GEN:            mechanism.Generate,
+		pkcs11.CKM_AES_ECB:                E | D,
+		pkcs11.CKM_AES_CBC:                E | D,
+		pkcs11.CKM_AES_CBC_PAD:            E | D,
+		pkcs11.CKM_AES_GCM:                E | D,
+		pkcs11.CKM_AES_KEY_WRAP:           E | D | W | U,
+		pkcs11.CKM_AES_KEY_WRAP_PAD:       E | D | W | U,
+		mechanism.CKM_AES_KEY_WRAP_KWP:    E | D | W | U,
+		pkcs11.CKM_AES_ECB_ENCRYPT_DATA:   mechanism.Derive,
+		pkcs11.CKM_AES_CBC_ENCRYPT_DATA:   mechanism.Derive,
+		pkcs11.CKM_GENERIC_SECRET_KEY_GEN: mechanism.Generate,
+		pkcs11.CKM_SHA_1:                  mechanism.Digest,
+		pkcs11.CKM_SHA256:                 mechanism.Digest,
+		pkcs11.CKM_SHA512:                 mechanism.Digest,
+		pkcs11.CKM_SHA_1_HMAC:             S | V,
+		pkcs11.CKM_SHA256_HMAC:            S | V,
+		pkcs11.CKM_SHA512_HMAC:            S | V,
+		pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN:  mechanism.GeneratePair,
+		pkcs11.CKM_RSA_PKCS_OAEP:          E | D | W | U,
+	}
+	listed := mechanism.List()
+	if len(listed) != len(want) || !slices.IsSorted(listed) {
+		t.Errorf("%d mechanisms, sorted: %v", len(listed), slices.IsSorted(listed))
+	}
+	for _, typ := range listed {
+		spec := mechanism.Lookup(typ)
+		if spec.Operations != want[typ] {
+			t.Errorf("%#x can do %#x, want %#x", typ, spec.Operations, want[typ])
+		}
+		if spec.Info().Flags != uint(want[typ]) || spec.Min > spec.Max {
+			t.Errorf("%#x: %+v", typ, spec.Info())
+		}
+	}
+	if mechanism.Lookup(pkcs11.CKM_RSA_PKCS) != nil {
+		t.Error("PKCS #1 v1.5 has no place here")
+	}
+}
+
+// An unwrapped value may be cut only where zeros fill a block of RFC 3394.
+func TestTrim(t *testing.T) {
+	kw, kwp := mechanism.Lookup(pkcs11.CKM_AES_KEY_WRAP), mechanism.Lookup(mechanism.CKM_AES_KEY_WRAP_KWP)
+	seed := append(bytes.Repeat([]byte{7}, 20), 0, 0, 0, 0)
+	for _, c := range []struct {
+		name   string
+		spec   *mechanism.Spec
+		value  []byte
+		length int
+		ok     bool
+	}{
+		{"its own length", kw, seed, 24, true},
+		{"20 bytes padded to 24", kw, seed, 20, true},
+		{"a byte that is not zero", kw, seed, 19, false},
+		{"a whole block of zeros", kw, make([]byte, 24), 16, false},
+		{"longer", kw, seed, 25, false},
+		{"nothing left", kw, make([]byte, 7), 0, false},
+		{"RFC 5649 carries the length", kwp, seed, 20, false},
+	} {
+		got, err := c.spec.Trim(c.value, c.length)
+		if c.ok && (err != nil || len(got) != c.length) {
+			t.Errorf("%s: %d bytes, %v", c.name, len(got), err)
+		}
+		if !c.ok && !errors.Is(err, pkcs11.Error(pkcs11.CKR_TEMPLATE_INCONSISTENT)) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// run encrypts or decrypts everything at once.
+func run(k *mechanism.Key, m *pkcs11.Mechanism, encrypt bool, in []byte) ([]byte, error) {
+	c, err := mechanism.Lookup(m.Mechanism).Start(k, m, encrypt, nil)
+	if err != nil {
+		return nil, err
+	}
+	return mechanism.Whole(c, in)
+}
+
+func wants(t *testing.T, what string, err error, code uint) {
+	t.Helper()
+	if !errors.Is(err, pkcs11.Error(code)) {
+		t.Errorf("%s: got %v, want %v", what, err, pkcs11.Error(code))
+	}
+}
