@@ -201,7 +201,7 @@ func decodeHead(line []byte) (h Head, err error) {
 		return Head{}, fmt.Errorf("not a head: %w", err)
 	}
 	again, err := json.Marshal(h)
-	if err != nil || !bytes.Equal(again, line) {
+	if err != nil || !bytes.Equal(again, line) || h.Group == 0 || h.Last < h.Group {
 		return Head{}, errors.New("not a head as this program writes it")
 	}
 	return h, nil
