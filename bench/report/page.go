@@ -1,11 +1,9 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"html/template"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -19,6 +17,7 @@ type page struct {
 	JS       template.JS
 	Title    string
 	Facts    []fact
+	Chosen   []fact // strategies of the HSM
 	Counts   string
 	Families []familyBar
 	Waiting  []familyBar // families of which nothing was judged
@@ -44,18 +43,6 @@ type familyBar struct {
 type part struct {
 	Verdict conformance.Verdict
 	N       int
-}
-
-// sourceRows are the sections of one document.
-type sourceRows struct {
-	Document string
-	Rows     []sourceRow
-}
-
-type sourceRow struct {
-	Section string
-	Cells   []part
-	judged  bool
 }
 
 // group is a heading with the claims below it.
@@ -99,7 +86,7 @@ func newPage(r Report) page {
 	if p.Title == "" {
 		p.Title = "no target"
 	}
-	p.Facts, p.Counts = facts(r), Counts(r.Claims)
+	p.Facts, p.Chosen, p.Counts = facts(r), strategies(r.Run.HSM), Counts(r.Claims)
 	p.Families, p.Waiting = families(r)
 	p.Columns, p.Sources = matrix(r.Claims)
 	p.Figures = figures(r.Claims)
@@ -147,21 +134,43 @@ func facts(r Report) []fact {
 	return slices.DeleteFunc(f, func(f fact) bool { return f.Value == "" })
 }
 
-// sentence lists what a target says of a part: kind first, then the rest by name.
+// strategy begins the words that say how an HSM does what it is asked.
+const strategy = "strategy "
+
+// sentence lists what a target says of a part: kind first, then the rest by name;
+// what has been said already, and the strategies, are left out.
 func sentence(m map[string]string) string {
 	first := []string{"kind", "engine", "library", "model", "version", "firmware"}
-	var out []string
-	for _, k := range first {
-		if m[k] != "" {
-			out = append(out, m[k])
+	said := ""
+	say := func(word, value string) {
+		if value == "" || strings.Contains(said, value) {
+			return
 		}
+		if said != "" {
+			said += " · "
+		}
+		said += word + value
+	}
+	for _, k := range first {
+		say("", m[k])
 	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if !slices.Contains(first, k) && m[k] != "" {
-			out = append(out, k+" "+m[k])
+		if !slices.Contains(first, k) && !strings.HasPrefix(k, strategy) {
+			say(k+" ", m[k])
 		}
 	}
-	return strings.Join(out, " · ")
+	return said
+}
+
+// strategies are the choices of the HSM's operations.
+func strategies(hsm map[string]string) []fact {
+	var chosen []fact
+	for _, k := range slices.Sorted(maps.Keys(hsm)) {
+		if name, is := strings.CutPrefix(k, strategy); is {
+			chosen = append(chosen, fact{name, hsm[k]})
+		}
+	}
+	return chosen
 }
 
 // Counts is the line "MUST 39 of 39 · SHOULD 7 of 8 · not automated 104 · manual 22".
@@ -233,86 +242,6 @@ func families(r Report) (judged, waiting []familyBar) {
 		}
 	}
 	return judged, waiting
-}
-
-// matrix counts claims by section of their source and verdict; columns without a
-// claim are left out.
-func matrix(cs []Claim) (columns []conformance.Verdict, sources []sourceRows) {
-	for _, p := range tally(cs, func(c Claim) conformance.Verdict { return c.Verdict }) {
-		columns = append(columns, p.Verdict)
-	}
-	for _, c := range cs {
-		row := rowOf(&sources, c.Source, columns)
-		row.Cells[slices.Index(columns, c.Verdict)].N++
-		row.judged = row.judged || len(c.Cases) > 0
-	}
-	for i := range sources {
-		sources[i].tidy()
-	}
-	return columns, sources
-}
-
-// tidy sorts the sections, and makes one row of a document in which nothing was judged.
-func (s *sourceRows) tidy() {
-	slices.SortStableFunc(s.Rows, func(a, b sourceRow) int { return cmp.Compare(padded(a.Section), padded(b.Section)) })
-	if slices.ContainsFunc(s.Rows, func(r sourceRow) bool { return r.judged }) {
-		return
-	}
-	sum := s.Rows[0]
-	for _, r := range s.Rows[1:] {
-		for i := range r.Cells {
-			sum.Cells[i].N += r.Cells[i].N
-		}
-	}
-	if len(s.Rows) > 1 {
-		sum.Section = fmt.Sprintf("%d sections", len(s.Rows))
-	}
-	s.Rows = []sourceRow{sum}
-}
-
-var digits = regexp.MustCompile(`\d+`)
-
-// padded makes §6.10 come after §6.9.
-func padded(section string) string {
-	return digits.ReplaceAllStringFunc(section, func(d string) string { return fmt.Sprintf("%04s", d) })
-}
-
-// rowOf finds the row of a source, or adds it.
-func rowOf(sources *[]sourceRows, source string, columns []conformance.Verdict) *sourceRow {
-	document, section := place(source)
-	i := slices.IndexFunc(*sources, func(s sourceRows) bool { return s.Document == document })
-	if i < 0 {
-		i = len(*sources)
-		*sources = append(*sources, sourceRows{Document: document})
-	}
-	rows := &(*sources)[i].Rows
-	j := slices.IndexFunc(*rows, func(r sourceRow) bool { return r.Section == section })
-	if j < 0 {
-		j = len(*rows)
-		*rows = append(*rows, sourceRow{Section: section})
-		for _, v := range columns {
-			(*rows)[j].Cells = append((*rows)[j].Cells, part{Verdict: v})
-		}
-	}
-	return &(*rows)[j]
-}
-
-var (
-	inDocument = regexp.MustCompile(`^(seed \d+|RFC \d+|[^§,]+?),? +(.+)$`)
-	chapter    = regexp.MustCompile(`^§([A-Z]\.\d+|\d+(\.\d+)*)`)
-)
-
-// place splits a source into its document and the section that a reader would look
-// up: "seed 000 §6.3-6" stands in §6.3, "seed 001 §B.1.c.3" in §B.1.
-func place(source string) (document, section string) {
-	m := inDocument.FindStringSubmatch(source)
-	if m == nil {
-		return source, ""
-	}
-	if short := chapter.FindString(m[2]); short != "" {
-		return m[1], short
-	}
-	return m[1], m[2]
 }
 
 func view(c Claim, repeat string) claimView {

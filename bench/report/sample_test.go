@@ -17,7 +17,7 @@ func sample() report.Report {
 		Run: report.Run{ID: "20260102T030405Z-7f3a91", Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Seconds: 18.2,
 			Seed: 8338065, Profile: "quick", Version: "v0.1.0", Repeat: "epsbench run --seed 8338065"},
 		Identity: conformance.Identity{Kind: conformance.KindEPS, Name: "reference EPS", Version: "0.1.0",
-			HSM:   map[string]string{"kind": "emulator", "library": "epsbench emulator 0.1", "deliver": "row-kw", "oaep": "SHA-256"},
+			HSM:   map[string]string{"kind": "emulator", "library": "epsbench emulator 0.1", "model": "emulator", "strategy Deliver": "row-kw", "strategy OAEPUnwrap": "OAEP-SHA-256"},
 			Store: map[string]string{"engine": "SQLite", "version": "3.51.0"}},
 		Catalogue:  catalogue.All(),
 		Mutants:    map[string][]report.Mutant{},

@@ -89,21 +89,37 @@ func many(n int, one string, width int) string {
 	return fmt.Sprintf("%-*s", width, one)
 }
 
-// needed prints what a person must look at: findings in full, the rest in a line.
+// needed prints what a person must look at: findings in full, other claims in a
+// line, or many in one where the reason is the same.
 func (s *screen) needed(r report.Report) {
+	ids := map[string][]string{}
+	for _, c := range r.Claims {
+		ids[string(c.Verdict)+c.Reason] = append(ids[string(c.Verdict)+c.Reason], c.ID)
+	}
 	for _, v := range report.Verdicts() {
 		for _, c := range r.Claims {
 			if c.Verdict != v || c.Unselected || v == conformance.Pass || signs[v].colour == dim || signs[v].text == "" {
 				continue
 			}
-			if v == conformance.Fail {
+			same := ids[string(v)+c.Reason]
+			switch {
+			case v == conformance.Fail:
 				s.finding(c, r.Run.Repeat)
-				continue
+			case len(same) <= few:
+				s.print("  %s %s  %s  %s\n", s.sign(v), c.ID, v, oneLine(c.Reason))
+			case same[0] == c.ID:
+				s.print("  %s %s and %d more  %s  %s\n", s.sign(v), c.ID, len(same)-1, v, oneLine(c.Reason))
 			}
-			sign, _, _ := strings.Cut(signs[v].text, " ")
-			s.print("  %s %s  %s  %s\n", s.paint(signs[v].colour, sign), c.ID, v, oneLine(c.Reason))
 		}
 	}
+}
+
+// few claims with the same reason have a line each.
+const few = 3
+
+func (s *screen) sign(v conformance.Verdict) string {
+	sign, _, _ := strings.Cut(signs[v].text, " ")
+	return s.paint(signs[v].colour, sign)
 }
 
 // finding prints claim, expectation, observation, and the command that repeats just it.

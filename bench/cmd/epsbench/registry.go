@@ -2,13 +2,24 @@ package main
 
 import (
 	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/bench/target"
 	"github.com/epsbench/epsbench/conformance/catalogue"
+	"github.com/epsbench/epsbench/conformance/mutants"
+	"github.com/epsbench/epsbench/conformance/rfc"
 )
 
-// registry is what this program can judge, and by what. To add a family, a target
-// or a mutant is to add a row here.
+// registry is what this program can judge, and by what. To add a suite or a target
+// is to add a row here; claims and mutants have tables of their own.
 func registry() run.Registry {
-	return run.Registry{
+	r := run.Registry{
 		Claims: catalogue.All(),
+		Suites: []run.Suite{
+			{Name: "rfc", About: "published vectors, on the module and through the authentication server", Family: rfc.Family},
+		},
+		Targets: []run.Target{target.Reference},
 	}
+	for _, m := range mutants.All() {
+		r.Mutants = append(r.Mutants, run.Mutant{Name: m.Name, About: m.About, Claims: m.Claims, Reason: m.Reason})
+	}
+	return r
 }

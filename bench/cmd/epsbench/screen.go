@@ -97,8 +97,8 @@ func (s *screen) head(id conformance.Identity) {
 
 func (s *screen) ended(o run.Outcome) {
 	s.running = slices.DeleteFunc(s.running, func(p *progress) bool { return p.job.Name == o.Job.Name })
-	if s.live {
-		return
+	if s.live || o.Unusable != nil {
+		return // the error says it
 	}
 	how := "done"
 	if o.Death != "" {
