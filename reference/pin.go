@@ -9,7 +9,7 @@ const (
 // WeakPIN says whether pin, ASCII digits, is refused by the rules of seed 004: the
 // step from digit to digit must vary (12345, 02468, 1111 are weak), and a row of
 // zeros with one digit before or after it is what cash machines teach (2000, 00003).
-func WeakPIN(pin []byte) bool { return steady(pin) || cashMachine(pin) }
+func WeakPIN(pin []byte) bool { return len(pin) < 2 || steady(pin) || cashMachine(pin) }
 
 func steady(pin []byte) bool {
 	for i := 2; i < len(pin); i++ {
