@@ -189,6 +189,9 @@ func TestRFC5649(t *testing.T) {
 
 func TestPBKDF2(t *testing.T) {
 	for _, v := range append(vectors.RFC6070(), vectors.RFC7914()...) {
+		if v.Iterations > patience {
+			continue
+		}
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
 			got, err := pbkdf2.Key(crypto.Hash(v.Hash).New, string(v.Password), v.Salt, v.Iterations, len(v.Key))

@@ -51,7 +51,7 @@ func (in Inner) under(kek []byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(in.C)%aes.BlockSize != 0 || in.TOKLength > len(in.C) || in.TOKLength < 0 {
-		return nil, fmt.Errorf("C of %d bytes for a TOK of %d", len(in.C), in.TOKLength)
+		return nil, fmt.Errorf("a PIN layer of %d bytes around a TOK of %d", len(in.C), in.TOKLength)
 	}
 	step := map[int]func(dst, src []byte){Encrypts: block.Encrypt, Decrypts: block.Decrypt}[in.Direction]
 	if step == nil {
