@@ -30,7 +30,7 @@ func matrix(cs []Claim) (columns []conformance.Verdict, sources []sourceRows) {
 	for _, c := range cs {
 		row := rowOf(&sources, c.Source, columns)
 		row.Cells[slices.Index(columns, c.Verdict)].N++
-		row.judged = row.judged || len(c.Cases) > 0
+		row.judged = row.judged || c.Status == conformance.Automated && !c.Unselected
 	}
 	for i := range sources {
 		sources[i].tidy()

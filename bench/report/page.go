@@ -245,7 +245,7 @@ func families(r Report) (judged, waiting []familyBar) {
 }
 
 func view(c Claim, repeat string) claimView {
-	v := claimView{Claim: c, Open: c.Verdict == conformance.Fail || c.Verdict == conformance.HarnessError, Many: len(c.Cases) > manyCases}
+	v := claimView{Claim: c, Open: c.Verdict == conformance.Fail || c.Verdict == conformance.HarnessError && len(c.Cases) > 0, Many: len(c.Cases) > manyCases}
 	order := map[conformance.Verdict]int{}
 	for i, verdict := range Verdicts() {
 		order[verdict] = i

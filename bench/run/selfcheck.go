@@ -82,7 +82,7 @@ func (r Registry) twins(wanted []string) []Job {
 			}
 		}
 		if len(ids) > 0 {
-			jobs = append(jobs, Job{Name: "twin-" + s.Name, Family: s.Name, Filter: strings.Join(ids, " || ")})
+			jobs = append(jobs, Job{Name: "twin-" + s.Name, Family: s.Name, Filter: strings.Join(ids, " || "), Claims: len(ids)})
 		}
 	}
 	return jobs
@@ -98,7 +98,7 @@ func (r Registry) mutations(wanted []string) []Job {
 				continue
 			}
 			jobs = append(jobs, Job{Name: fmt.Sprintf("mutant-%02d-%s-%s", i+1, slug(m.Name), s.Name), Family: s.Name,
-				Filter: strings.Join(ids, " || "), Options: Options{Mutant: m.Name}})
+				Filter: strings.Join(ids, " || "), Claims: len(ids), Options: Options{Mutant: m.Name}})
 		}
 	}
 	return jobs

@@ -20,6 +20,7 @@ type Job struct {
 	Family  string  `json:"family"`
 	Target  string  `json:"target"`
 	Filter  string  `json:"filter,omitempty"` // label expression over claim ids and the family's name
+	Claims  int     `json:"claims"`           // that the filter selects: for a progress display
 	Options Options `json:"options"`
 }
 

@@ -29,9 +29,8 @@ type screen struct {
 // progress is one job under way.
 type progress struct {
 	job    run.Job
-	total  int // claims
-	claims map[string]bool
-	last   string // title of the claim that was judged last
+	claims map[string]bool // judged so far
+	last   string          // title of the claim that was judged last
 }
 
 func newScreen(a *app, c run.Config) *screen {
@@ -55,7 +54,7 @@ func (s *screen) watch(e run.Event) {
 	case e.Outcome != nil:
 		s.ended(*e.Outcome)
 	default:
-		s.running = append(s.running, &progress{job: e.Job, total: s.app.Automated(e.Job.Family), claims: map[string]bool{}})
+		s.running = append(s.running, &progress{job: e.Job, claims: map[string]bool{}})
 	}
 	s.draw()
 }
@@ -114,7 +113,7 @@ func (s *screen) draw() {
 	}
 	var parts []string
 	for _, p := range s.running {
-		part := fmt.Sprintf("%s %d/%d", p.job.Name, len(p.claims), p.total)
+		part := fmt.Sprintf("%s %d/%d", p.job.Name, len(p.claims), p.job.Claims)
 		if p.last != "" {
 			part += " " + p.last
 		}
