@@ -30,11 +30,11 @@ func newEmulator(t testing.TB) (hsm.PKCS11, hsm.Config) {
 }
 
 // onEach runs a test on each token, opened.
-func onEach(t *testing.T, test func(t *testing.T, h *hsm.HSM)) {
+func onEach(t *testing.T, test func(t *testing.T, m hsm.PKCS11, h *hsm.HSM)) {
 	for _, tok := range tokens {
 		t.Run(tok.name, func(t *testing.T) {
 			m, cfg := tok.make(t)
-			test(t, hsmtest.Open(t, m, cfg))
+			test(t, m, hsmtest.Open(t, m, cfg))
 		})
 	}
 }
@@ -61,11 +61,3 @@ func get[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-func TestChoices(t *testing.T) {
-	onEach(t, func(t *testing.T, h *hsm.HSM) {
-		for _, c := range h.Choices() {
-			t.Logf("%-20s %-60s %s", c.Operation, c.Strategy, c.Why)
-		}
-		t.Log(h.Info())
-	})
-}

@@ -58,8 +58,8 @@ func oneOf(err error, codes []pkcs11.Error) bool {
 // lost tells a loss, after which the same work may succeed, from a refusal.
 func lost(err error) bool { return oneOf(err, sessionErrors) || oneOf(err, handleErrors) }
 
-// Do lends fn a session. When the session, the login or a handle was lost, it logs in
-// again and runs fn once more: fn must be repeatable, and ask each Resident for its key
+// Do lends fn a session. When the session, the login or a handle was lost, it mends what
+// it can and runs fn again: fn must be repeatable, and ask each Resident for its key
 // inside. Keys that fn leaves are destroyed. A loss that lasts gives
 // reference.ErrUnavailable; a ctx that ends while all sessions are lent, its error.
 func (h *HSM) Do(ctx context.Context, fn func(*Session) error) error {
@@ -70,6 +70,11 @@ func (h *HSM) Do(ctx context.Context, fn func(*Session) error) error {
 	defer h.giveBack(s)
 	h.counts.requests.Add(1)
 	err = s.run(fn)
+	if oneOf(err, handleErrors) {
+		// Perhaps a Resident was forgotten between asking and using: asking again will do.
+		h.counts.retries.Add(1)
+		err = s.run(fn)
+	}
 	if !lost(err) {
 		return err
 	}

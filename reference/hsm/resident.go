@@ -83,3 +83,19 @@ func (h *HSM) loadLocked(load func(*Session) (Key, error)) (Key, error) {
 	}
 	return key, err
 }
+
+// Forget ends the key now; a later Key loads it again. A Do that is using it asks again.
+// Not to be called from load.
+func (r *Resident) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.loaded.Swap(nil)
+	if l == nil {
+		return
+	}
+	r.h.mu.Lock()
+	defer r.h.mu.Unlock()
+	if l.generation == r.h.generation.Load() {
+		_ = r.h.owner.Destroy(l.key) // one that is gone already is no concern
+	}
+}
