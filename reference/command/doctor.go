@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -131,21 +132,24 @@ func certificate(l server.Listener) (until time.Time, err error) {
 	return leaf.NotAfter, err
 }
 
-// dialTime bounds a look at an address.
-const dialTime = 2 * time.Second
-
+// inUse looks without calling: a running server would log every call.
 func inUse(address string) string {
-	network := "tcp"
 	if path, is := strings.CutPrefix(address, "unix:"); is {
-		network, address = "unix", path
+		if _, err := os.Stat(path); err != nil {
+			return "free"
+		}
+		return "in use, or left behind"
 	}
-	conn, err := net.DialTimeout(network, address, dialTime)
+	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return "nobody listens"
+		return "in use"
 	}
-	conn.Close()
-	return "somebody listens"
+	l.Close()
+	return "free"
 }
+
+// dialTime bounds a look at the authentication server.
+const dialTime = 2 * time.Second
 
 // peer asks the authentication server for anything, under the EPS's own certificate.
 func (d *doctor) peer(ctx context.Context, c server.Peer) {

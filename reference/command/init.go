@@ -70,7 +70,7 @@ func (c *initCommand) Run(ctx context.Context, p *Program) error {
 	config.Name, config.HSM = c.Name, section
 	config.Listeners.Bank.Address, config.Listeners.Public.Address = c.Bank, c.Public
 	config.AuthServer.URL = c.Authserver
-	if err := free(c.Dir, "eps.yaml", "eps.db", "phone.json", "pki"); err != nil {
+	if err := free(c.Dir, "eps.yaml", "eps.db", "audit.anchor", "phone.json", "pki"); err != nil {
 		return err
 	}
 	config.Resolve(c.Dir)

@@ -33,21 +33,29 @@ func newMetrics(h *hsm.HSM) *metrics {
 	}
 	m.registry.MustRegister(m.calls, m.seconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for name, read := range pool {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Name: "eps_hsm_" + name, Help: "HSM session pool: " + name + "."},
-			func() float64 { return read(h.Stats()) }))
+	for _, p := range pool {
+		opts := prometheus.Opts{Name: "eps_hsm_" + p.name, Help: p.help}
+		read := func() float64 { return p.read(h.Stats()) }
+		if p.counts {
+			m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(opts), read))
+			continue
+		}
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts), read))
 	}
 	return m
 }
 
-// pool names what is told of the HSM session pool.
-var pool = map[string]func(hsm.Stats) float64{
-	"sessions":   func(s hsm.Stats) float64 { return float64(s.Sessions) },
-	"in_use":     func(s hsm.Stats) float64 { return float64(s.InUse) },
-	"requests":   func(s hsm.Stats) float64 { return float64(s.Requests) },
-	"retries":    func(s hsm.Stats) float64 { return float64(s.Retries) },
-	"recoveries": func(s hsm.Stats) float64 { return float64(s.Recoveries) },
+// pool is what is told of the HSM session pool; counts grow only.
+var pool = []struct {
+	name, help string
+	counts     bool
+	read       func(hsm.Stats) float64
+}{
+	{"sessions", "Worker sessions.", false, func(s hsm.Stats) float64 { return float64(s.Sessions) }},
+	{"sessions_in_use", "Worker sessions lent.", false, func(s hsm.Stats) float64 { return float64(s.InUse) }},
+	{"requests_total", "Times a session was lent.", true, func(s hsm.Stats) float64 { return float64(s.Requests) }},
+	{"retries_total", "Requests run again after a loss.", true, func(s hsm.Stats) float64 { return float64(s.Retries) }},
+	{"recoveries_total", "Logins made anew.", true, func(s hsm.Stats) float64 { return float64(s.Recoveries) }},
 }
 
 func (m *metrics) count(c api.Call) {

@@ -166,7 +166,7 @@ func (s *Server) done(r *http.Request, c api.Call) {
 	s.metrics.count(c)
 	s.denials.Note(r, c)
 	s.log.InfoContext(r.Context(), "call", "traceid", problem.TraceID(r.Context()), "listener", c.Listener,
-		"route", c.Route, "status", c.Status, "actor", c.Who.Name, "took", c.Took)
+		"route", c.Route, "status", c.Status, "actor", c.Who.Name, "seconds", c.Took.Seconds())
 }
 
 // Serve answers until ctx ends or Close is called, then lets calls under way finish.
