@@ -151,6 +151,12 @@ func (w *world) node(t testing.TB, change ...func(*authserver.Config, *authserve
 	parts := authserver.Parts{
 		Store: w.store, HSM: w.auth, Keys: w.authKeys, Clock: n.clock,
 		Log: slog.New(slog.NewTextHandler(n.log, nil)), Identify: byHeader,
+		Wrap: func(listener string, h http.Handler) http.Handler {
+			if listener == "auth" {
+				return documented(t, h)
+			}
+			return h
+		},
 	}
 	for _, c := range change {
 		c(&config, &parts)
