@@ -1,15 +1,17 @@
 #!/bin/sh
-# Provides the image named by $1: there already, or pulled, or built from Debian
-# packages where no registry answers. Two at once wait for each other.
+# Provides the image of the MariaDB server: there already, or pulled, or built from
+# Debian packages where no registry answers. Two at once wait for each other. Its tag
+# (or $1) tells the version of the files in mariadb/, so that a change makes a new image.
 #
 #   EPSBENCH_MARIADB_PULL    image to pull first (mariadb:10.11); empty: do not pull
 #   EPSBENCH_MARIADB_MIRROR  Debian mirror (http://deb.debian.org/debian)
 set -eu
 
-image=${1:-epsbench/mariadb:bookworm}
 pull=${EPSBENCH_MARIADB_PULL-mariadb:10.11}
 mirror=${EPSBENCH_MARIADB_MIRROR:-http://deb.debian.org/debian}
 here=$(cd "$(dirname "$0")" && pwd)
+tag=$(cat "$here/mariadb/Dockerfile" "$here/mariadb/entrypoint.sh" | sha256sum | cut -c1-12)
+image=${1:-epsbench/mariadb:$tag}
 base=epsbench/mariadb-base:bookworm
 
 there() { docker image inspect "$1" >/dev/null 2>&1; }

@@ -3,6 +3,7 @@ package docker
 import (
 	"archive/tar"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"errors"
 	"fmt"
@@ -17,13 +18,24 @@ import (
 	tclog "github.com/testcontainers/testcontainers-go/log"
 )
 
-// Image is the server's image: MariaDB and Galera, pulled or built by build-mariadb.sh.
-const Image = "epsbench/mariadb:bookworm"
-
 // builder is what makes the image, so that a binary alone can do it.
 //
 //go:embed build-mariadb.sh mariadb
 var builder embed.FS
+
+// imageName is that of the server's image, as build-mariadb.sh computes it: the tag
+// changes with the files that it is made from.
+func imageName() (string, error) {
+	h := sha256.New()
+	for _, name := range []string{"mariadb/Dockerfile", "mariadb/entrypoint.sh"} {
+		b, err := builder.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		h.Write(b)
+	}
+	return fmt.Sprintf("epsbench/mariadb:%.6x", h.Sum(nil)), nil
+}
 
 // testArgs make a small server; everything about durability stays as in production.
 var testArgs = []string{
@@ -45,16 +57,20 @@ func startContainer(ctx context.Context, c credentials, args []string) (server, 
 	if err := engine(ctx); err != nil {
 		return nil, "", errAbsent
 	}
-	if err := provideImage(ctx); err != nil {
+	image, err := imageName()
+	if err == nil {
+		err = provideImage(ctx, image)
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	sweep(ctx)
 	con, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
 		ContainerRequest: testcontainers.ContainerRequest{
-			Image:        Image,
+			Image:        image,
 			ExposedPorts: []string{"3306/tcp"},
 			Cmd:          append(append([]string{}, testArgs...), args...),
-			Labels:       map[string]string{label: owner(os.Getpid())},
+			Labels:       map[string]string{label: owner(os.Getpid()), label + "-pid": fmt.Sprint(os.Getpid())},
 			Env: map[string]string{
 				"MARIADB_ROOT_PASSWORD": c.root, "MARIADB_DATABASE": database,
 				"MARIADB_USER": account, "MARIADB_PASSWORD": c.user,
@@ -63,11 +79,11 @@ func startContainer(ctx context.Context, c credentials, args []string) (server, 
 		Started: true,
 	})
 	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("start the container %s: %w", Image, err), testcontainers.TerminateContainer(con))
+		return nil, "", errors.Join(fmt.Errorf("start the container %s: %w", image, err), testcontainers.TerminateContainer(con))
 	}
 	address, err := con.PortEndpoint(ctx, "3306/tcp", "")
 	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("port of the container %s: %w", Image, err), testcontainers.TerminateContainer(con))
+		return nil, "", errors.Join(fmt.Errorf("port of the container %s: %w", image, err), testcontainers.TerminateContainer(con))
 	}
 	return container{con}, address, nil
 }
@@ -108,13 +124,13 @@ func engine(ctx context.Context) (err error) {
 }
 
 // provideImage makes sure that the image is there; the first time that takes minutes.
-func provideImage(ctx context.Context) error {
+func provideImage(ctx context.Context, image string) error {
 	cli, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
 		return fmt.Errorf("docker: %w", err)
 	}
 	defer func() { _ = cli.Close() }()
-	if _, err := cli.ImageInspect(ctx, Image); err == nil {
+	if _, err := cli.ImageInspect(ctx, image); err == nil {
 		return nil
 	}
 	dir, err := os.MkdirTemp("", "epsbench-image-")
@@ -125,9 +141,9 @@ func provideImage(ctx context.Context) error {
 	if err := os.CopyFS(dir, builder); err != nil {
 		return fmt.Errorf("unpack the image builder: %w", err)
 	}
-	out, err := exec.CommandContext(ctx, "sh", filepath.Join(dir, "build-mariadb.sh"), Image).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "sh", filepath.Join(dir, "build-mariadb.sh"), image).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("make the image %s: %w: %s", Image, err, tail(out))
+		return fmt.Errorf("make the image %s: %w: %s", image, err, tail(out))
 	}
 	return nil
 }

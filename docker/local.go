@@ -77,6 +77,9 @@ func (s local) initialise(ctx context.Context, install string, c credentials) er
 		return fmt.Errorf("mariadb-install-db: %w: %s", err, tail(out))
 	}
 	statements := []string{ // one a line, as --init-file wants them; the passwords are base32
+		// install-db leaves root without a password at every other address.
+		"DELETE FROM mysql.global_priv WHERE User = '' OR User = 'root' AND Host <> 'localhost';",
+		"FLUSH PRIVILEGES;",
 		"CREATE DATABASE " + database + " CHARACTER SET utf8mb4;",
 		"CREATE USER root@'%' IDENTIFIED BY '" + c.root + "';",
 		"GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;",
@@ -100,7 +103,7 @@ func (s local) options() []string {
 	who, _ := self() // known to work from initialise
 	return append([]string{
 		"--no-defaults", "--user=" + who, "--datadir=" + s.path("data"), "--socket=" + s.path("sock"),
-		"--pid-file=" + s.path("pid"), "--log-error=" + s.path("log"), "--init-file=" + s.path("init.sql"),
+		"--pid-file=" + s.path("pid"), "--log-error=" + s.path("log.err"), "--init-file=" + s.path("init.sql"),
 		"--bind-address=127.0.0.1", "--character-set-server=utf8mb4",
 	}, testArgs...)
 }
@@ -148,7 +151,7 @@ func (s local) stop() error {
 	return os.RemoveAll(s.dir)
 }
 
-func (s local) logs(context.Context) ([]byte, error) { return os.ReadFile(s.path("log")) }
+func (s local) logs(context.Context) ([]byte, error) { return os.ReadFile(s.path("log.err")) }
 
 func (s local) files(ctx context.Context) (map[string][]byte, error) {
 	return readDir(ctx, s.path("data"))

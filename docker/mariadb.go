@@ -18,7 +18,7 @@ import (
 )
 
 // ErrNoDatabase is a machine that can run no MariaDB at all.
-var ErrNoDatabase = errors.New("no MariaDB can be started here: start a Docker engine, or apt-get install mariadb-server")
+var ErrNoDatabase = errors.New("no MariaDB can be started here: start a Docker engine, or apt-get install mariadb-server galera-4")
 
 // Instance is a running MariaDB server with its production settings for durability.
 type Instance struct {
@@ -46,8 +46,11 @@ const (
 	account  = "epsbench" // the user that owns it
 )
 
-// starters are the ways to run a MariaDB, best first.
-var starters = []func(context.Context, credentials, []string) (server, string, error){startContainer, startLocal}
+// starter is a way to run a MariaDB; it gives the server and its address.
+type starter func(context.Context, credentials, []string) (server, string, error)
+
+// ways are the starters, best first.
+var ways = []starter{startContainer, startLocal}
 
 // errAbsent is a way that this machine does not have.
 var errAbsent = errors.New("absent")
@@ -55,9 +58,13 @@ var errAbsent = errors.New("absent")
 // MariaDB starts a server and waits until it answers. args are further options of
 // mariadbd. Stop it when done. Start one for a process, and use Database for each test.
 func MariaDB(ctx context.Context, args ...string) (*Instance, error) {
+	return startFirst(ctx, ways, args)
+}
+
+func startFirst(ctx context.Context, ways []starter, args []string) (*Instance, error) {
 	c := credentials{root: rand.Text(), user: rand.Text()}
 	var failed error
-	for _, start := range starters {
+	for _, start := range ways {
 		s, address, err := start(ctx, c, args)
 		if errors.Is(err, errAbsent) {
 			continue

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	_ "github.com/go-sql-driver/mysql"
@@ -74,4 +78,29 @@ func found(files map[string][]byte, what string) bool {
 		}
 	}
 	return false
+}
+
+// TestStrays: the container of a process that was killed is removed by the next start.
+func TestStrays(t *testing.T) {
+	if os.Getenv("EPSBENCH_TEST_STRAY") != "" {
+		if _, err := docker.MariaDB(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestStrays$")
+	child.Env = append(os.Environ(), "EPSBENCH_TEST_STRAY=yes")
+	if err := child.Run(); err == nil {
+		t.Fatal("the child was not killed")
+	}
+	server, err := docker.MariaDB(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Stop() }()
+	out, err := exec.Command("docker", "ps", "--all", "--quiet",
+		"--filter", fmt.Sprintf("label=epsbench.owner-pid=%d", child.Process.Pid)).Output()
+	if err == nil && len(out) > 0 {
+		t.Errorf("left behind: %s", out)
+	}
 }

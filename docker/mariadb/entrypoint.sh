@@ -15,6 +15,9 @@ quoted() { printf '%s' "$1" | sed "s/[\\\\']/\\\\&/g"; }
 # statements prints what --init-file runs: one statement a line.
 statements() {
 	root=$(quoted "$MARIADB_ROOT_PASSWORD")
+	# install-db leaves root without a password at every other address.
+	echo "DELETE FROM mysql.global_priv WHERE User = '' OR User = 'root' AND Host NOT IN ('localhost', '%');"
+	echo "FLUSH PRIVILEGES;"
 	echo "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '$root';"
 	echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
 	echo "ALTER USER root@localhost IDENTIFIED BY '$root';"
