@@ -1,7 +1,6 @@
 package report_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -9,15 +8,6 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/catalogue"
 )
-
-func find(t *testing.T, r report.Report, id string) report.Claim {
-	t.Helper()
-	i := slices.IndexFunc(r.Claims, func(c report.Claim) bool { return c.ID == id })
-	if i < 0 {
-		t.Fatalf("no claim %s", id)
-	}
-	return r.Claims[i]
-}
 
 func TestEveryRowOfTheCatalogueIsInTheReport(t *testing.T) {
 	r := sample()

@@ -37,3 +37,10 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true})
 }
+
+// Every automated claim has a suite, and a mutant that it must catch.
+func TestRegistryFits(t *testing.T) {
+	if err := registry().Check(); err != nil {
+		t.Error(err)
+	}
+}
