@@ -157,7 +157,8 @@ func expect(typ uint) func(d *draft, v []byte) error {
 	}
 }
 
-func setValue(d *draft, v []byte) error  { d.value = bytes.Clone(v); return nil }
+// setValue makes an empty value different from none.
+func setValue(d *draft, v []byte) error  { d.value = append([]byte{}, v...); return nil }
 func setLength(d *draft, v []byte) error { return setInt(&d.length, v) }
 
 func setModulusBits(d *draft, v []byte) error { return setInt(&d.bits, v) }
