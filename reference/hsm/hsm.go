@@ -98,6 +98,9 @@ func (h *HSM) prepare(ctx context.Context) error {
 	if err := h.identify(); err != nil {
 		return err
 	}
+	if err := h.random.session.ensure(); err != nil {
+		return err
+	}
 	if err := h.fillPool(); err != nil {
 		return err
 	}

@@ -60,4 +60,3 @@ func get[T any](v T, err error) func(testing.TB) T {
 		return v
 	}
 }
-

@@ -177,29 +177,20 @@ func (h *HSM) recoverLocked(generation uint64, cause error) error {
 	if h.generation.Load() != generation {
 		return nil
 	}
-	if !oneOf(cause, handleErrors) && h.loggedIn() {
+	if !oneOf(cause, handleErrors) && h.owner.open && h.owner.loggedIn() == nil {
 		return nil // only a worker session was lost
 	}
 	h.counts.recoveries.Add(1)
 	return h.connect()
 }
 
-func (h *HSM) loggedIn() bool {
-	info, err := h.m.GetSessionInfo(h.owner.handle)
-	return err == nil && h.owner.open && info.State == pkcs11.CKS_RW_USER_FUNCTIONS
-}
-
 // Healthy asks the token for something, and mends what can be mended.
 func (h *HSM) Healthy(ctx context.Context) error {
 	return h.Do(ctx, func(s *Session) error {
-		info, err := s.m.GetSessionInfo(s.handle)
-		if err != nil {
-			return fmt.Errorf("C_GetSessionInfo: %w", err)
+		if err := s.loggedIn(); err != nil {
+			return err
 		}
-		if info.State != pkcs11.CKS_RW_USER_FUNCTIONS {
-			return fmt.Errorf("the session is not logged in: %w", pkcs11.Error(pkcs11.CKR_USER_NOT_LOGGED_IN))
-		}
-		_, err = s.m.GenerateRandom(s.handle, keyBytes)
+		_, err := s.m.GenerateRandom(s.handle, keyBytes)
 		return err
 	})
 }

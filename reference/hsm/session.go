@@ -183,7 +183,22 @@ func (s *Session) search(label string, class uint) ([]pkcs11.ObjectHandle, error
 		return nil, err
 	}
 	objects, _, err := s.m.FindObjects(s.handle, enough)
-	return objects, errors.Join(err, s.m.FindObjectsFinal(s.handle))
+	if err = errors.Join(err, s.m.FindObjectsFinal(s.handle)); err != nil || len(objects) > 0 {
+		return objects, err
+	}
+	return nil, s.loggedIn() // without a login nothing private is found
+}
+
+// loggedIn fails with CKR_USER_NOT_LOGGED_IN when the login was lost.
+func (s *Session) loggedIn() error {
+	info, err := s.m.GetSessionInfo(s.handle)
+	if err != nil {
+		return fmt.Errorf("C_GetSessionInfo: %w", err)
+	}
+	if info.State != pkcs11.CKS_RW_USER_FUNCTIONS {
+		return pkcs11.Error(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
+	return nil
 }
 
 // plain is a mechanism without a parameter.
