@@ -31,7 +31,7 @@ func (s *Session) ImportC(c []byte) (Key, error) {
 
 func checkC(n int) error {
 	if n < keyBytes || n%block != 0 || n > 2*keyBytes {
-		return fmt.Errorf("C has %d bytes, not 32 to 64 in whole blocks", n)
+		return fmt.Errorf("a C of %d bytes, not 32 to 64 in whole blocks", n)
 	}
 	return nil
 }

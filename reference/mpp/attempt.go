@@ -101,7 +101,7 @@ func (s *Server) openBox(_ context.Context, ss *hsm.Session, keys hsm.Request, a
 	key, err := wire.RequestKey(mac)
 	defer clear(key)
 	if err != nil {
-		return fmt.Errorf("K_req: %w", err)
+		return fmt.Errorf("derive K_req: %w", err)
 	}
 	ask, err := wire.OpenAsk(key, a.h1, a.box)
 	if err != nil {
@@ -228,7 +228,7 @@ func (s *Server) answer(_ context.Context, ss *hsm.Session, keys hsm.Request, a 
 	key, err := wire.ResponseKey(z, mac)
 	defer clear(key)
 	if err != nil {
-		return fmt.Errorf("K_rsp: %w", err)
+		return fmt.Errorf("derive K_rsp: %w", err)
 	}
 	box, err := s.grantOf(a).Seal(key, h2[:])
 	if err != nil {

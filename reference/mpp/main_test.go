@@ -174,3 +174,13 @@ func headers(r *httptest.ResponseRecorder) string { return fmt.Sprint(r.Code, r.
 func certificate(s *httptest.Server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }
+
+// header is that of a request.
+func header(t testing.TB, body []byte) wire.RequestHeader {
+	t.Helper()
+	_, h, err := wire.DecodeRequest(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}

@@ -147,16 +147,16 @@ var about = []string{
 
 // plan is what an exchange is made from; all else follows from it and from draw.
 type plan struct {
-	name, eps, service, user string
-	suite                    uint64
-	code                     string
-	lowest, highest          uint8
-	pin, wrong, otpSuite     string
-	tokLength                int
-	direction, counter       uint64
-	iterations               int
-	ticket                   bool
-	time                     int64
+	name, eps, service   string
+	suite                uint64
+	code                 string
+	lowest, highest      uint8
+	pin, wrong, otpSuite string
+	tokLength            int
+	direction, counter   uint64
+	iterations           int
+	ticket               bool
+	time                 int64
 }
 
 var plans = []plan{

@@ -133,7 +133,7 @@ type nowhere struct{}
 
 func (nowhere) Keep(*phone.Device) error { return nil }
 
-func (v vectors) key(t *testing.T) *rsa.PrivateKey {
+func (v vectors) key(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
 	block, _ := pem.Decode([]byte(v.RSA.PrivateKeyPEM))
 	if block == nil {
@@ -146,7 +146,7 @@ func (v vectors) key(t *testing.T) *rsa.PrivateKey {
 	return key.(*rsa.PrivateKey)
 }
 
-func readVectors(t *testing.T) vectors {
+func readVectors(t testing.TB) vectors {
 	t.Helper()
 	data, err := os.ReadFile(vectorFile)
 	if err != nil {
@@ -161,7 +161,7 @@ func readVectors(t *testing.T) vectors {
 	return v
 }
 
-func unhex(t *testing.T, s string) []byte {
+func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
 	if err != nil {

@@ -94,7 +94,7 @@ func (s *Session) sealAsk(a wire.Ask) ([]byte, error) {
 	key, err := wire.RequestKey(s.mac(wire.RequestMAC(s.h1)))
 	defer clear(key)
 	if err != nil {
-		return nil, fmt.Errorf("K_req: %w", err)
+		return nil, fmt.Errorf("derive K_req: %w", err)
 	}
 	return a.Seal(key, s.h1)
 }
@@ -110,7 +110,7 @@ func (s *Session) openGrant(p wire.Response, h wire.ResponseHeader) (wire.Grant,
 	key, err := wire.ResponseKey(z, s.mac(wire.ResponseMAC(h2[:])))
 	defer clear(key)
 	if err != nil {
-		return wire.Grant{}, fmt.Errorf("K_rsp: %w", err)
+		return wire.Grant{}, fmt.Errorf("derive K_rsp: %w", err)
 	}
 	return wire.OpenGrant(key, h2[:], p.Box)
 }

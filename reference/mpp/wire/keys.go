@@ -38,7 +38,7 @@ func KeyID(pub *rsa.PublicKey) ([]byte, error) {
 func Session(s []byte) (kt, kc []byte, err error) {
 	block, err := aes.NewCipher(s)
 	if err != nil {
-		return nil, nil, fmt.Errorf("S: %w", err)
+		return nil, nil, fmt.Errorf("derive from S: %w", err)
 	}
 	derive := func(label string) []byte {
 		in := sha256.Sum256([]byte(label))

@@ -1,0 +1,42 @@
+package mpp_test
+
+import (
+	"testing"
+
+	"github.com/epsbench/epsbench/reference/mpp/wire"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// FuzzProvision sends anything to a whole EPS: nothing is granted, every answer has
+// one length, and nothing in the store changes.
+func FuzzProvision(f *testing.F) {
+	w := newWorld(f)
+	v := readVectors(f)
+	for _, e := range v.Exchanges {
+		f.Add(unhex(f, e.Request.Body))
+	}
+	r := w.Enrol(f)
+	_, body := w.request(f, wrong(r.Code))
+	f.Add(body)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := w.liveCodes(t)
+		if answer, granted := w.mpp.Provision(ctx, "", b); granted || len(answer) != wire.ResponseSize {
+			t.Errorf("granted %v, %d bytes", granted, len(answer))
+		}
+		if w.liveCodes(t) != before {
+			t.Error("a code has changed")
+		}
+	})
+}
+
+// liveCodes counts the codes that can still be used.
+func (w *world) liveCodes(t testing.TB) (n int) {
+	t.Helper()
+	if err := w.Store.View(ctx, func(tx store.Reader) (err error) {
+		n, err = tx.LiveCodes()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
