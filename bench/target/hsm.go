@@ -207,5 +207,12 @@ func (s *system) HSM(_ context.Context, which string) (conformance.Slot, error) 
 	return conformance.Slot{Module: m, ID: s.slots.ids[which], PIN: userPIN}, nil
 }
 
-// Slot lends a token of its own to a suite.
-func (s *system) Slot(ctx context.Context) (conformance.Slot, error) { return s.HSM(ctx, "suite") }
+// Slot lends a token of its own to a suite, with a mutant's layer before it: here the
+// module is what is judged.
+func (s *system) Slot(ctx context.Context) (conformance.Slot, error) {
+	slot, err := s.HSM(ctx, "suite")
+	if err == nil && s.seams.Module != nil {
+		slot.Module = s.seams.Module("suite", slot.Module)
+	}
+	return slot, err
+}

@@ -31,7 +31,8 @@ type Mutant struct {
 type Seams struct {
 	Config     func(*server.Config)
 	AuthConfig func(*server.AuthServerConfig)
-	// Module stands between a server and its HSM: slot is "eps" or "authserver".
+	// Module stands between a server and its HSM: slot is "eps" or "authserver", or
+	// "suite" for the token that a suite borrows.
 	Module func(slot string, m cryptoki.Module) cryptoki.Module
 	Store  func(store.EPS) store.EPS
 	// AuthStore stands before the authentication server's database.

@@ -24,7 +24,7 @@ func keywrap(t conformance.Target) {
 			wrapped, err := s.WrapKey(s.handle, keyWrap(), kek, key)
 			Expect(err).NotTo(HaveOccurred(), "C_WrapKey")
 			conformance.Observe("C_WrapKey of %d bits under %d: %x", 8*len(v.Key), 8*len(v.KEK), wrapped)
-			Expect(public(wrapped)).To(Equal(public(v.Wrapped)), "wrapped key")
+			Expect(public(wrapped)).To(Equal(public(v.Wrapped)), "wrapped key of the vector")
 
 			s.expectSameKey(s.unwrap(kek, v.Wrapped), v.Key)
 			s.expectRefused(kek, v.Wrapped)

@@ -33,8 +33,8 @@ func hotp(t conformance.Target) {
 			mac := macInModule(ctx, t, v.Hash, v.Secret, v.Counter)
 			otp := oracle.Truncate(mac, v.Digits)
 			conformance.Observe("counter %d: HMAC %x by C_Sign, OTP %s", v.Counter, mac, otp)
-			Expect(public(mac)).To(Equal(public(v.MAC)), "HMAC")
-			Expect(conformance.Public(otp)).To(Equal(conformance.Public(v.OTP)), "OTP")
+			Expect(public(mac)).To(Equal(public(v.MAC)), "HMAC of the vector")
+			Expect(conformance.Public(otp)).To(Equal(conformance.Public(v.OTP)), "OTP of the vector")
 		})
 		It(v.ID+"/server", conformance.Claims("RFC4226-appD-server"), func(ctx SpecContext) {
 			suite := fmt.Sprintf("HOTP-%s-%d", algorithms[crypto.Hash(v.Hash)].suite, v.Digits)
@@ -50,7 +50,7 @@ func totp(t conformance.Target) {
 			mac := macInModule(ctx, t, v.Hash, v.Secret, v.Moving)
 			otp := oracle.Truncate(mac, v.Digits)
 			conformance.Observe("%d s is step %d: OTP %s from the HMAC by C_Sign", v.Time, v.Moving, otp)
-			Expect(conformance.Public(otp)).To(Equal(conformance.Public(v.OTP)), "OTP")
+			Expect(conformance.Public(otp)).To(Equal(conformance.Public(v.OTP)), "OTP of the vector")
 		})
 		It(v.ID+"/server", conformance.Claims("RFC6238-appB-server"), func(ctx SpecContext) {
 			setClock(t, time.Unix(v.Time, 0))
