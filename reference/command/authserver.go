@@ -83,7 +83,7 @@ func (c *authInitCommand) Run(ctx context.Context, p *Program) error {
 	}
 	p.say("authentication server %q is ready in %s", c.Name, c.Dir)
 	p.say("fingerprint of its pairing key:\n  %s", offer.Fingerprint())
-	p.say("next: eps authserver pair")
+	p.say("next: %s authserver pair", p.Name)
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (c *initCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	p.say("EPS %q is ready in %s", c.Name, c.Dir)
-	p.say("next: eps authserver init, eps authserver pair, eps serve")
+	p.say("next: %[1]s authserver init, %[1]s authserver pair, %[1]s serve", p.Name)
 	return nil
 }
 

@@ -144,7 +144,7 @@ func keyWrapWays() []way {
 	for _, mechanism := range keyWrapMechanisms {
 		for _, length := range []bool{true, false} {
 			ways = append(ways, way{
-				name:  fmt.Sprintf("0x%X%s", mechanism, either(length, ", CKA_VALUE_LEN", ", no CKA_VALUE_LEN")),
+				name:  names([]uint{mechanism}) + either(length, ", CKA_VALUE_LEN", ", no CKA_VALUE_LEN"),
 				needs: []uint{mechanism},
 				why:   "RFC 3394",
 				set:   func(t *traits) { t.keyWrap, t.wrapLength = mechanism, length },

@@ -29,7 +29,7 @@ func TestStrategiesOfSoftHSM(t *testing.T) {
 	for operation, want := range map[string]string{
 		"key templates":     "public session keys, empty CKA_CHECK_VALUE, CKA_COPYABLE=0",
 		"OAEPUnwrap":        "[OAEP-SHA-1], no CKA_VALUE_LEN, no CKA_CHECK_VALUE",
-		"WrapUnderMaster":   "0x2109, no CKA_VALUE_LEN",
+		"WrapUnderMaster":   "CKM_AES_KEY_WRAP, no CKA_VALUE_LEN",
 		"GenerateMasterKey": "unwrap-template",
 		"GenerateRSA":       "unwrap-template",
 		"ImportKEK":         "create-object",

@@ -19,8 +19,8 @@ import (
 )
 
 // Modules opens a built-in PKCS#11 module by the name that hsm.module gives; dir is
-// that of the configuration file. Other names are paths of libraries.
-type Modules map[string]func(dir string) (hsm.PKCS11, error)
+// that of the configuration file, label the token's. Other names are paths of libraries.
+type Modules map[string]func(dir, label string) (hsm.PKCS11, error)
 
 // Parts is what an EPS is made of. Those left nil are made from Config and closed
 // with the server; those given stay the giver's.
@@ -78,7 +78,7 @@ func OpenHSM(ctx context.Context, c HSM, modules Modules, role hsm.Role) (*hsm.H
 	if err != nil {
 		return nil, err
 	}
-	m, err := module(c.Module, c.dir, modules)
+	m, err := module(c, modules)
 	if err != nil {
 		pin.Clear()
 		return nil, err
@@ -91,14 +91,14 @@ func OpenHSM(ctx context.Context, c HSM, modules Modules, role hsm.Role) (*hsm.H
 	return h, nil // which needs the PIN when the token loses the login
 }
 
-func module(name, dir string, modules Modules) (hsm.PKCS11, error) {
-	if open, builtIn := modules[name]; builtIn {
-		return open(dir)
+func module(c HSM, modules Modules) (hsm.PKCS11, error) {
+	if open, builtIn := modules[c.Module]; builtIn {
+		return open(c.dir, c.Label)
 	}
-	if name == "" {
+	if c.Module == "" {
 		return nil, &reference.Hint{Err: fmt.Errorf("%w: hsm.module: must be set", ErrConfig), Text: "name the PKCS#11 library of the HSM, for example /usr/lib/softhsm/libsofthsm2.so"}
 	}
-	return hsm.Load(name)
+	return hsm.Load(c.Module)
 }
 
 // OpenStore opens the database of an EPS.

@@ -236,15 +236,15 @@ func TestBuiltInModulesAreFoundByName(t *testing.T) {
 	t.Setenv("A_PIN", hsmtest.PIN)
 	token := hsmtest.Token(t)
 	asked := ""
-	modules := server.Modules{"built-in": func(dir string) (hsm.PKCS11, error) {
-		asked = dir
+	modules := server.Modules{"built-in": func(dir, label string) (hsm.PKCS11, error) {
+		asked = dir + " " + label
 		return hsmtest.Module(t), nil
 	}}
 	c := server.Default()
 	c.HSM = server.HSM{Module: "built-in", Label: token.Label, PINEnv: "A_PIN"}
 	c.Resolve("/etc/eps")
 	h, err := server.OpenHSM(t.Context(), c.HSM, modules, hsm.EPS)
-	if err != nil || asked != "/etc/eps" {
+	if err != nil || asked != "/etc/eps "+token.Label {
 		t.Fatalf("asked for %q, %v", asked, err)
 	}
 	h.Close()

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -32,17 +34,24 @@ func (c *epsCommand) Run(a *app) error {
 // emulatorPIN is the variable with the PINs of a token that does not exist yet.
 const emulatorPIN = "EPSBENCH_PIN"
 
-// openEmulator opens the token in the directory emulator beside the configuration
+// defaultLabel is that of a token that nobody has named.
+const defaultLabel = "epsbench"
+
+// openEmulator opens the token in the directory emulator-LABEL beside the configuration
 // file. The first time it makes it, as softhsm2-util does for SoftHSM.
-func openEmulator(dir string) (hsm.PKCS11, error) {
-	c := token.Config{Dir: filepath.Join(dir, "emulator")}
+func openEmulator(dir, label string) (hsm.PKCS11, error) {
+	label = cmp.Or(label, defaultLabel)
+	if !filepath.IsLocal(label) || filepath.Base(label) != label {
+		return nil, fmt.Errorf("the label %q cannot name a directory", label)
+	}
+	c := token.Config{Dir: filepath.Join(dir, "emulator-"+label)}
 	if _, err := os.Stat(c.Dir); errors.Is(err, os.ErrNotExist) {
 		pin := os.Getenv(emulatorPIN)
 		if pin == "" {
 			return nil, &reference.Hint{Err: errors.New("the emulator has no token in " + c.Dir),
 				Text: "set " + emulatorPIN + " to the PIN that it is to get, and use --pin-env " + emulatorPIN}
 		}
-		c.Label, c.SOPIN, c.UserPIN = "epsbench", pin, pin
+		c.Label, c.SOPIN, c.UserPIN = label, pin, pin
 	}
 	return token.New(c)
 }
