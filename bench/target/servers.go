@@ -89,7 +89,7 @@ func (s *system) startAuthServer(ctx context.Context) error {
 		st = s.seams.AuthStore(st)
 	}
 	s.auth, err = server.NewAuthServer(ctx, c, server.AuthServerParts{
-		Store: st, HSM: h, Clock: s.clock, Log: s.logger().With("server", "authserver"), Wrap: s.wrap,
+		Store: st, HSM: h, Clock: s.clock, Log: s.logger().With("server", "authserver"), Wrap: s.wrap, TLS: s.seams.TLS,
 		AuthServer: func(p *authserver.Parts) {
 			if s.seams.Validation != nil {
 				s.seams.Validation(p)
@@ -112,7 +112,7 @@ func (s *system) startEPS(ctx context.Context) error {
 		st = s.seams.Store(st)
 	}
 	s.eps, err = server.New(ctx, c, server.Parts{
-		Store: st, HSM: h, Clock: s.clock, Log: s.logger().With("server", "eps"), Wrap: s.wrap,
+		Store: st, HSM: h, Clock: s.clock, Log: s.logger().With("server", "eps"), Wrap: s.wrap, TLS: s.seams.TLS,
 		Enroll: func(p *enroll.Parts) {
 			if s.seams.Enroll != nil {
 				s.seams.Enroll(p)

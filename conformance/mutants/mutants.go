@@ -6,6 +6,7 @@
 package mutants
 
 import (
+	"crypto/tls"
 	"net/http"
 	"slices"
 
@@ -38,7 +39,9 @@ type Seams struct {
 	// AuthStore stands before the authentication server's database.
 	AuthStore func(store.AuthServer) store.AuthServer
 	// Wrap goes around a listener: "bank", "public", "operations", "plugin", "auth".
-	Wrap       func(listener string, h http.Handler) http.Handler
+	Wrap func(listener string, h http.Handler) http.Handler
+	// TLS changes how a listener speaks TLS.
+	TLS        func(listener string, c *tls.Config)
 	Enroll     func(*enroll.Parts)
 	MPP        func(*mpp.Parts)
 	Validation func(*authserver.Parts)

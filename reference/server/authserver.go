@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,8 @@ type AuthServerParts struct {
 	Modules Modules
 	// Wrap goes around the handler of a listener: "plugin", "auth".
 	Wrap func(listener string, h http.Handler) http.Handler
+	// TLS may change how a listener speaks TLS.
+	TLS func(listener string, c *tls.Config)
 	// AuthServer may change the parts of that package before they are put together.
 	AuthServer func(*authserver.Parts)
 }
@@ -44,6 +47,9 @@ func NewAuthServer(ctx context.Context, c AuthServerConfig, p AuthServerParts) (
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
+	if p.TLS == nil {
+		p.TLS = func(string, *tls.Config) {}
+	}
 	if p.AuthServer == nil {
 		p.AuthServer = func(*authserver.Parts) {}
 	}
@@ -51,7 +57,7 @@ func NewAuthServer(ctx context.Context, c AuthServerConfig, p AuthServerParts) (
 		return nil, err
 	}
 	s := &AuthServer{config: c, parts: p}
-	s.log = p.Log
+	s.log, s.tls = p.Log, p.TLS
 	s.shutdown = c.Shutdown
 	s.life, s.end = context.WithCancel(context.Background())
 	for _, step := range []func(context.Context) error{s.openParts, s.openServer, s.listen} {

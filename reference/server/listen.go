@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,22 +33,23 @@ type listener struct {
 	server *http.Server
 }
 
-// listen opens the address of l. The socket file of an earlier process that has
-// ended is replaced.
-func listen(name string, l Listener, h http.Handler, log *slog.Logger) (*listener, error) {
+// listen opens the address of l, after adjust has seen how it will speak TLS. The
+// socket file of an earlier process that has ended is replaced.
+func listen(name string, l Listener, adjust func(string, *tls.Config), h http.Handler, log *slog.Logger) (*listener, error) {
 	if socket, is := l.socket(); is {
 		return listenUnix(name, socket, h, log)
 	}
-	tls, err := pki.ServerTLS(l.Certificate, l.Key, l.Clients)
+	c, err := pki.ServerTLS(l.Certificate, l.Key, l.Clients)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", name, err)
 	}
+	adjust(name, c)
 	tcp, err := net.Listen("tcp", l.Address)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", name, err)
 	}
 	s := newHTTP(name, h, log)
-	s.TLSConfig = tls
+	s.TLSConfig = c
 	return &listener{name, tcp, s}, nil
 }
 

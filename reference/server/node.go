@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 // an end.
 type node struct {
 	log       *slog.Logger
+	tls       func(listener string, c *tls.Config)
 	shutdown  time.Duration
 	listeners []*listener
 	opened    closers
@@ -27,7 +29,7 @@ type node struct {
 }
 
 func (n *node) open(name string, c Listener, h http.Handler) error {
-	l, err := listen(name, c, h, n.log)
+	l, err := listen(name, c, n.tls, h, n.log)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,8 @@ type Parts struct {
 	Modules    Modules
 	// Wrap goes around the whole handler of a listener: "bank", "public", "operations".
 	Wrap func(listener string, h http.Handler) http.Handler
+	// TLS may change how a listener speaks TLS; one on a Unix socket speaks none.
+	TLS func(listener string, c *tls.Config)
 	// Enroll and MPP may change the parts of those packages before they are put together.
 	Enroll func(*enroll.Parts)
 	MPP    func(*mpp.Parts)
@@ -50,6 +53,9 @@ func (p *Parts) complete() {
 	}
 	if p.Wrap == nil {
 		p.Wrap = func(_ string, h http.Handler) http.Handler { return h }
+	}
+	if p.TLS == nil {
+		p.TLS = func(string, *tls.Config) {}
 	}
 	if p.Enroll == nil {
 		p.Enroll = func(*enroll.Parts) {}
