@@ -18,9 +18,11 @@ run: build ## judge the reference EPS on embedded parts; report in out/
 deps: ## install what the tests need and this machine lacks (Debian, Ubuntu)
 	@.ci/deps
 
-test: deps ## everything, on real SoftHSMv2 and real MariaDB, with the race detector
+test: deps build ## everything, on real SoftHSMv2 and real MariaDB, with the race detector; then the mutants
 	$(GO) vet ./...
 	$(GO) test -race -timeout 14m ./...
+	bin/epsbench run --hsm softhsm --store mariadb --out out/real
+	bin/epsbench selfcheck --out out/selfcheck
 
 lint: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
