@@ -1,0 +1,75 @@
+package epsbench
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// walks are the pages that lead a person from enrolment to a refused second use, by
+// the heading of the walk. They listen on the ports of the default configuration, so
+// one goes after the other.
+var walks = map[string]string{
+	"README.md":           "## Play bank and phone by hand",
+	"reference/README.md": "## By hand, with SoftHSM",
+}
+
+func TestTheWalksOfTheREADMEsWork(t *testing.T) {
+	dir := t.TempDir()
+	command(t, ".", "go", "build", "-o", filepath.Join(dir, "bin")+"/", "./bench/cmd/epsbench", "./reference/cmd/eps")
+	for page, heading := range walks {
+		t.Run(page, func(t *testing.T) {
+			script := strings.Replace(blocks(t, page, heading), "make build\n", "", 1)
+			out := command(t, dir, "bash", "-c", "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\nexport PATH=\"$PWD/bin:$PATH\"\n"+script+"\nwait\n")
+			if used := strings.Count(out, `{"accepted":true}`); used != 1 {
+				t.Errorf("an OTP was accepted %d times:\n%s", used, out)
+			}
+			if !strings.Contains(out, "{\"accepted\":true}\n{\"accepted\":false}\n") {
+				t.Errorf("the second use is not refused:\n%s", out)
+			}
+			if err := os.RemoveAll(filepath.Join(dir, "demo")); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// blocks are the commands of one section of a page.
+func blocks(t *testing.T, page, heading string) string {
+	t.Helper()
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(data), heading+"\n")
+	if !found {
+		t.Fatalf("%s has no section %q", page, heading)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	var script strings.Builder
+	for i, part := range strings.Split(section, "```") {
+		if code, is := strings.CutPrefix(part, "sh\n"); is && i%2 == 1 {
+			script.WriteString(code)
+		}
+	}
+	return script.String()
+}
+
+// command runs a program in a directory and gives what it printed.
+func command(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, name, args...)
+	c.Dir = dir
+	c.WaitDelay = time.Second // a server that was left behind keeps the pipe open
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	return string(out)
+}
