@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -103,7 +104,7 @@ func (s *screen) ended(o run.Outcome) {
 	if o.Death != "" {
 		how = o.Death
 	}
-	s.print("  %s: %d cases in %.1f s, %s\n", o.Job.Name, len(o.Results), o.Seconds, how)
+	s.print("  %s: %d cases in %.1f s, %s\n", cmp.Or(o.Job.Options.Mutant, o.Job.Name), len(o.Results), o.Seconds, how)
 }
 
 // draw renews the live line.
@@ -113,7 +114,7 @@ func (s *screen) draw() {
 	}
 	var parts []string
 	for _, p := range s.running {
-		part := fmt.Sprintf("%s %d/%d", p.job.Name, len(p.claims), p.job.Claims)
+		part := fmt.Sprintf("%s %d/%d", cmp.Or(p.job.Options.Mutant, p.job.Name), len(p.claims), p.job.Claims)
 		if p.last != "" {
 			part += " " + p.last
 		}
@@ -142,6 +143,15 @@ func (s *screen) clear() {
 func (s *screen) print(format string, args ...any) {
 	s.clear()
 	fmt.Fprintf(s.out, format, args...)
+}
+
+// rest is what a line has room for after an indentation; where there is no terminal,
+// lines are as long as a reader bears.
+func (s *screen) rest(indentation int) int {
+	if !s.live {
+		return 300
+	}
+	return s.width - indentation
 }
 
 // Colours of the terminal.

@@ -1,15 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/jedib0t/go-pretty/v6/table"
+	"slices"
 
 	"github.com/epsbench/epsbench/bench/report"
 	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/conformance"
 )
 
 // selfcheckCommand proves that the suites would catch a broken target.
@@ -56,19 +56,25 @@ func (c *selfcheckCommand) Run(a *app) error {
 
 // printMatrix shows claim × mutant with the case and the observation that killed.
 func printMatrix(a *app, s *screen, m run.Matrix, path string) {
-	var rows []table.Row
-	killed := 0
-	for _, k := range m.Kills {
-		sign, what := "✓", k.Case+": "+cut(k.Observed, 90)
+	kills := slices.Clone(m.Kills)
+	slices.SortStableFunc(kills, func(x, y run.Kill) int { return cmp.Compare(a.place(x.Claim), a.place(y.Claim)) })
+	killed, claim := 0, ""
+	for _, k := range kills {
+		if k.Claim != claim {
+			claim = k.Claim
+			s.print("\n%s\n", claim)
+		}
+		sign, what := s.paint(green, "✓"), k.Case+": "+k.Observed
 		if k.Killed {
 			killed++
 		} else {
-			sign, what = "✗ SURVIVES", k.Why
+			sign, what = s.paint(red, "✗ SURVIVES"), k.Why
 		}
-		rows = append(rows, table.Row{k.Claim, k.Mutant, sign, what})
+		s.print("  %s %s\n      %s\n", sign, k.Mutant, s.paint(dim, cut(what, s.rest(6))))
 	}
-	fmt.Fprintln(a.out)
-	printTable(a.out, table.Row{"claim", "mutant", "", "killed by: observed"}, rows)
+	if len(m.Idle) > 0 {
+		s.print("\n")
+	}
 	for _, id := range m.Idle {
 		s.print("  %s %s is automated and kills no mutant\n", s.paint(red, "✗ IDLE"), id)
 	}
@@ -82,4 +88,9 @@ func printMatrix(a *app, s *screen, m run.Matrix, path string) {
 		word, colour = "HARNESS-ERROR", red
 	}
 	s.print("\n%s: %d of %d kills, %d idle → %s\n", s.paint(colour, word), killed, len(m.Kills), len(m.Idle), path)
+}
+
+// place is where a claim stands in the catalogue.
+func (a *app) place(id string) int {
+	return slices.IndexFunc(a.Claims, func(c conformance.Claim) bool { return c.ID == id })
 }
