@@ -103,7 +103,7 @@ func (s *stores) openMariaDB(ctx context.Context, kind string) error {
 	for i, name := range []string{"eps", "authserver"} {
 		c.DBName = "epsbench_" + run + "_" + name
 		if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+c.DBName+" CHARACTER SET utf8mb4"); err != nil {
-			return &reference.Hint{Err: fmt.Errorf("MariaDB: %w", err), Text: "the account of --store must be allowed to create databases named epsbench_*"}
+			return &reference.Hint{Err: fmt.Errorf("MariaDB: %w", err), Text: "is the server there, and may the account of --store create databases named epsbench_*?"}
 		}
 		s.made = append(s.made, c.DBName)
 		s.dsns[i] = c.FormatDSN()
