@@ -20,6 +20,7 @@ func (s *Server) pluginClient() (*plugin.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.opened.add(func() error { client.CloseIdleConnections(); return nil }) // the other side waits for them when it ends
 	plk := func(ctx context.Context) (hsm.Key, error) { return s.keys.PLK(ctx, peer.Name) }
 	plkr := func(ctx context.Context) (hsm.Key, error) { return s.keys.PLKR(ctx, peer.Name) }
 	return plugin.NewClient(peer.URL, client, plugin.HSMKeys(s.parts.HSM, plk, plkr), peer.Timeout), nil
