@@ -25,15 +25,18 @@ var hashNew = [hashes]func() hash.Hash{sha1.New, sha256.New, sha512.New}
 
 var macKeys = []uint{pkcs11.CKK_GENERIC_SECRET, pkcs11.CKK_SHA_1_HMAC, pkcs11.CKK_SHA256_HMAC, pkcs11.CKK_SHA512_HMAC}
 
+// macKey lists the key types of one HMAC: a key made for another hash is not its.
+func macKey(own uint) []uint { return []uint{pkcs11.CKK_GENERIC_SECRET, own} }
+
 // HMAC keys have no minimum: RFC 2104 §3 discourages short ones, and the test
 // vectors of RFC 6238 are 20 bytes.
 var hashTable = []Spec{
 	{Type: pkcs11.CKM_SHA_1, Operations: Digest, hash: SHA1},
 	{Type: pkcs11.CKM_SHA256, Operations: Digest, hash: SHA256},
 	{Type: pkcs11.CKM_SHA512, Operations: Digest, hash: SHA512},
-	{Type: pkcs11.CKM_SHA_1_HMAC, Operations: Sign | Verify, KeyTypes: macKeys, Min: 1, Max: maxSecret, hash: SHA1},
-	{Type: pkcs11.CKM_SHA256_HMAC, Operations: Sign | Verify, KeyTypes: macKeys, Min: 1, Max: maxSecret, hash: SHA256},
-	{Type: pkcs11.CKM_SHA512_HMAC, Operations: Sign | Verify, KeyTypes: macKeys, Min: 1, Max: maxSecret, hash: SHA512},
+	{Type: pkcs11.CKM_SHA_1_HMAC, Operations: Sign | Verify, KeyTypes: macKey(pkcs11.CKK_SHA_1_HMAC), Min: 1, Max: maxSecret, hash: SHA1},
+	{Type: pkcs11.CKM_SHA256_HMAC, Operations: Sign | Verify, KeyTypes: macKey(pkcs11.CKK_SHA256_HMAC), Min: 1, Max: maxSecret, hash: SHA256},
+	{Type: pkcs11.CKM_SHA512_HMAC, Operations: Sign | Verify, KeyTypes: macKey(pkcs11.CKK_SHA512_HMAC), Min: 1, Max: maxSecret, hash: SHA512},
 }
 
 // resumable is what Go's digests are: their state can be saved and put back,

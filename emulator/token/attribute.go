@@ -162,7 +162,7 @@ var rules = []rule{
 	{typ: pkcs11.CKA_NEVER_EXTRACTABLE, classes: hidden, given: never, flag: fNeverExtractable},
 	{typ: pkcs11.CKA_ALWAYS_AUTHENTICATE, classes: private, given: always, flag: fAlwaysAuthenticate},
 
-	{typ: pkcs11.CKA_CHECK_VALUE, kind: text, classes: secret, given: always, get: getCheckValue, set: setCheckValue},
+	{typ: pkcs11.CKA_CHECK_VALUE, kind: text, classes: secret, given: always, change: free, get: getCheckValue, set: setCheckValue},
 	{typ: pkcs11.CKA_VALUE, kind: text, classes: secret, given: created, get: getValue, set: setValue, secret: true},
 	{typ: pkcs11.CKA_VALUE_LEN, kind: number, classes: secret, given: generated | unwrapped | derived, get: getLength, set: setLength},
 

@@ -221,7 +221,7 @@ var changes = []struct {
 	{pkcs11.CKA_WRAP_WITH_TRUSTED, true, false, pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_ATTRIBUTE_READ_ONLY},
 	{pkcs11.CKA_TOKEN, false, true, pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_OK},
 	{pkcs11.CKA_PRIVATE, false, true, pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_OK},
-	{pkcs11.CKA_PRIVATE, true, false, pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_ATTRIBUTE_READ_ONLY},
+	{pkcs11.CKA_PRIVATE, true, false, pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_TEMPLATE_INCONSISTENT},
 	{pkcs11.CKA_MODIFIABLE, true, false, pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_OK},
 	{pkcs11.CKA_COPYABLE, true, false, pkcs11.CKR_OK, pkcs11.CKR_OK},
 	{pkcs11.CKA_DESTROYABLE, true, false, pkcs11.CKR_OK, pkcs11.CKR_OK},

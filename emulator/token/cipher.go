@@ -31,12 +31,9 @@ func (s *session) take(run *cipherRun, part bool) (mechanism.Cipher, error) {
 	switch {
 	case c == nil:
 		return nil, rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
-	case !s.live(run.key, run.login):
+	case !s.live(run.key, run.login), !part && run.parts:
 		*run = cipherRun{}
 		return nil, rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
-	case !part && run.parts:
-		*run = cipherRun{}
-		return nil, rv(pkcs11.CKR_OPERATION_ACTIVE)
 	}
 	return c, nil
 }

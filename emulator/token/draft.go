@@ -149,10 +149,10 @@ func (o *object) keep(typ uint, v []byte) {
 
 func accept(*draft, []byte) error { return nil }
 
-// expect has the value compared with the finished object's.
+// expect has a big number compared with the finished object's.
 func expect(typ uint) func(d *draft, v []byte) error {
 	return func(d *draft, v []byte) error {
-		d.expected = append(d.expected, attribute{typ, v})
+		d.expected = append(d.expected, attribute{typ, bytes.TrimLeft(v, "\x00")})
 		return nil
 	}
 }
@@ -161,7 +161,12 @@ func expect(typ uint) func(d *draft, v []byte) error {
 func setValue(d *draft, v []byte) error  { d.value = append([]byte{}, v...); return nil }
 func setLength(d *draft, v []byte) error { return setInt(&d.length, v) }
 
-func setModulusBits(d *draft, v []byte) error { return setInt(&d.bits, v) }
+func setModulusBits(d *draft, v []byte) error {
+	if ulongOf(v) > maxText {
+		return rv(pkcs11.CKR_KEY_SIZE_RANGE)
+	}
+	return setInt(&d.bits, v)
+}
 
 func setInt(to *int, v []byte) error {
 	n := ulongOf(v)
@@ -173,7 +178,7 @@ func setInt(to *int, v []byte) error {
 }
 
 // setCheckValue: three bytes are compared, an empty value means that the key
-// shall have none (PKCS #11 v2.40 §4.10.2).
+// shall have none, from now on and in every copy (PKCS #11 v2.40 §4.10.2).
 func setCheckValue(d *draft, v []byte) error {
 	if len(v) == 0 {
 		d.flags |= fNoCheckValue
@@ -257,7 +262,7 @@ func (d *draft) finish() (*object, error) {
 	}
 	for _, e := range d.expected {
 		r, _, _ := ruleOf(d.kind(), e.typ)
-		if !bytes.Equal(r.get(&d.object), bytes.TrimLeft(e.value, "\x00")) && !bytes.Equal(r.get(&d.object), e.value) {
+		if !bytes.Equal(r.get(&d.object), e.value) {
 			return nil, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 		}
 	}

@@ -28,13 +28,9 @@ func (s *session) ready(run *hashRun, part bool) error {
 	if !run.active {
 		return rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
 	}
-	if !s.live(run.key, run.login) {
+	if !s.live(run.key, run.login) || !part && run.parts {
 		run.active = false
 		return rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
-	}
-	if !part && run.parts {
-		run.active = false
-		return rv(pkcs11.CKR_OPERATION_ACTIVE)
 	}
 	return nil
 }

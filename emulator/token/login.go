@@ -112,8 +112,8 @@ func (t *Token) InitToken(slotID uint, PIN string, label string) error {
 	if len(label) > maxLabel {
 		return rv(pkcs11.CKR_ARGUMENTS_BAD)
 	}
-	if err := checkPIN(PIN); err != nil {
-		return err
+	if checkPIN(PIN) != nil {
+		return rv(pkcs11.CKR_PIN_INCORRECT) // the one code that C_InitToken has for it
 	}
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
@@ -202,7 +202,10 @@ func (t *Token) Login(sh pkcs11.SessionHandle, userType uint, PIN string) error 
 	}
 	defer s.leave()
 	who, ok := userTypes[userType]
-	if !ok {
+	switch {
+	case userType == pkcs11.CKU_CONTEXT_SPECIFIC:
+		return rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED) // no key here asks for it
+	case !ok:
 		return rv(pkcs11.CKR_USER_TYPE_INVALID)
 	}
 	sl := s.slot

@@ -28,7 +28,7 @@ func TestInitToken(t *testing.T) {
 	m, err := token.New(token.Config{Slots: 2})
 	check(t, err)
 	check(t, m.Initialize())
-	wants(t, "a short PIN", m.InitToken(1, "123", "label"), pkcs11.CKR_PIN_LEN_RANGE)
+	wants(t, "a short PIN", m.InitToken(1, "123", "label"), pkcs11.CKR_PIN_INCORRECT)
 	check(t, m.InitToken(1, soPIN, "label"))
 	info, err := m.GetTokenInfo(1)
 	if err != nil || info.Label != "label" || info.Flags&pkcs11.CKF_TOKEN_INITIALIZED == 0 || info.Flags&pkcs11.CKF_USER_PIN_INITIALIZED != 0 {
@@ -138,7 +138,7 @@ func TestLoginStates(t *testing.T) {
 	}
 	states("nobody", pkcs11.CKS_RO_PUBLIC_SESSION, pkcs11.CKS_RW_PUBLIC_SESSION)
 	wants(t, "logout of nobody", m.Logout(read), pkcs11.CKR_USER_NOT_LOGGED_IN)
-	wants(t, "context-specific login", m.Login(read, pkcs11.CKU_CONTEXT_SPECIFIC, userPIN), pkcs11.CKR_USER_TYPE_INVALID)
+	wants(t, "context-specific login", m.Login(read, pkcs11.CKU_CONTEXT_SPECIFIC, userPIN), pkcs11.CKR_OPERATION_NOT_INITIALIZED)
 	check(t, m.Login(read, pkcs11.CKU_USER, userPIN))
 	states("user", pkcs11.CKS_RO_USER_FUNCTIONS, pkcs11.CKS_RW_USER_FUNCTIONS)
 	wants(t, "login twice", m.Login(write, pkcs11.CKU_USER, userPIN), pkcs11.CKR_USER_ALREADY_LOGGED_IN)

@@ -201,8 +201,8 @@ func (o *object) with(a []*pkcs11.Attribute, who role, why occasion) (*object, e
 		if o.unchanged(r, c.Value) && why == copying {
 			continue
 		}
-		if !r.permits(c.Value, who, why, o.is(fModifiable)) {
-			return nil, rv(pkcs11.CKR_ATTRIBUTE_READ_ONLY)
+		if err := r.permits(o, c.Value, who, why); err != nil {
+			return nil, err
 		}
 		if err := d.put(r, c.Value); err != nil {
 			return nil, err
@@ -217,27 +217,34 @@ func (o *object) unchanged(r *rule, v []byte) bool {
 	return err == nil && bytes.Equal(now, v)
 }
 
-// permits judges one change. An object that is not modifiable keeps, in a copy
-// too, everything but where it lives.
-func (r *rule) permits(v []byte, who role, why occasion, modifiable bool) bool {
-	on := len(v) == 1 && v[0] == 1
+// permits judges one change of o. An object that is not modifiable keeps, in a
+// copy too, everything but where it lives.
+func (r *rule) permits(o *object, v []byte, who role, why occasion) error {
+	on, modifiable := len(v) == 1 && v[0] == 1, o.is(fModifiable)
+	permitted := false
 	switch r.change {
 	case free:
-		return modifiable
-	case raised:
-		return on && modifiable
+		permitted = modifiable
+	case raised: // and from then on read-only
+		permitted = on && !o.is(r.flag) && modifiable
 	case lowered:
-		return !on && (modifiable || why == copying)
+		permitted = !on && o.is(r.flag) && (modifiable || why == copying)
 	case bySO:
-		return modifiable && (!on || who == securityOfficer)
+		permitted = modifiable && (!on || who == securityOfficer)
 	case copied:
-		return why == copying
+		permitted = why == copying
 	case hides:
-		return on && why == copying
+		if why == copying && !on {
+			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		}
+		permitted = why == copying
 	case seals:
-		return !on && why == copying
+		permitted = !on && why == copying
 	}
-	return false
+	if !permitted {
+		return rv(pkcs11.CKR_ATTRIBUTE_READ_ONLY)
+	}
+	return nil
 }
 
 // CopyObject is C_CopyObject. The copy inherits every usage that the key has
