@@ -213,7 +213,7 @@ func (s *system) Validate(ctx context.Context, service, user, otp string) (confo
 	}
 	var out struct{ Accepted bool }
 	_ = json.Unmarshal(a.Body, &out) // a refusal of another shape is in Raw
-	return conformance.Validation{Accepted: a.Status == http.StatusOK && out.Accepted, Status: a.Status, Raw: a.Body}, nil
+	return conformance.Validation{Accepted: a.Status == http.StatusOK && out.Accepted, Status: a.Status, Header: a.Header, Raw: a.Body}, nil
 }
 
 // ImportSeed hands a seed to the authentication server, wrapped as an importer does.

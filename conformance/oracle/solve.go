@@ -5,13 +5,30 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // Candidates is what an attacker who has Inner can compute without asking anyone: the TOK
 // of every PIN of some length.
 type Candidates struct {
-	digits int
-	toks   [][]byte // by PIN, read as a number
+	digits     int
+	keks, toks [][]byte // by PIN, read as a number
+}
+
+// Candidate is what one PIN gives.
+type Candidate struct {
+	PIN      string
+	KEK, TOK []byte
+}
+
+// Candidate is what pin gives.
+func (in Inner) Candidate(pin string) (Candidate, error) {
+	kek, err := in.KEK(pin)
+	if err != nil {
+		return Candidate{}, err
+	}
+	tok, err := in.under(kek)
+	return Candidate{pin, kek, tok}, err
 }
 
 // Solve enumerates the PINs of the given number of digits, on all processors.
@@ -22,21 +39,48 @@ func Solve(in Inner, digits int) (*Candidates, error) {
 	if _, err := in.TOK("0"); err != nil {
 		return nil, err
 	}
-	c := &Candidates{digits, make([][]byte, int(math.Pow10(digits)))}
+	n := int(math.Pow10(digits))
+	c := &Candidates{digits, make([][]byte, n), make([][]byte, n)}
+	c.each(func(n int) {
+		one, _ := in.Candidate(c.pin(n)) // fails for every PIN or for none
+		c.keks[n], c.toks[n] = one.KEK, one.TOK
+	})
+	return c, nil
+}
+
+func (c *Candidates) pin(n int) string { return fmt.Sprintf("%0*d", c.digits, n) }
+
+// each calls f for every PIN, on all processors.
+func (c *Candidates) each(f func(n int)) {
 	var wg sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		wg.Go(func() {
 			for n := w; n < len(c.toks); n += workers {
-				c.toks[n], _ = in.TOK(c.pin(n)) // fails for every PIN or for none
+				f(n)
 			}
 		})
 	}
 	wg.Wait()
-	return c, nil
 }
 
-func (c *Candidates) pin(n int) string { return fmt.Sprintf("%0*d", c.digits, n) }
+// Count is the number of candidates that pass a test. The test runs on all processors.
+func (c *Candidates) Count(test func(Candidate) bool) int {
+	var passed atomic.Int64
+	c.each(func(n int) {
+		if test(Candidate{c.pin(n), c.keks[n], c.toks[n]}) {
+			passed.Add(1)
+		}
+	})
+	return int(passed.Load())
+}
+
+// OTPs gives the OTP of every PIN at a moving factor; the PIN, read as a number, is the index.
+func (c *Candidates) OTPs(suite Suite, moving uint64) []string {
+	otps := make([]string, len(c.toks))
+	c.each(func(n int) { otps[n] = suite.OTP(c.toks[n], moving) })
+	return otps
+}
 
 // Survivors gives the PINs that explain the OTPs seen: made one after the other, the first
 // of them at one of starts. Without an OTP all PINs survive.

@@ -1,0 +1,90 @@
+package pin
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// step is that of the TOTP tokens of this family.
+const step = 30 * time.Second
+
+// edges are where counters of some width end.
+var edges = []struct {
+	name string
+	at   uint64
+}{
+	{"2^31", 1 << 31}, {"2^32", 1 << 32}, {"2^53", 1 << 53}, {"2^63", 1 << 63}, {"2^64", math.MaxUint64},
+}
+
+// counter holds the specs on moving factors that only go up.
+func counter(t conformance.Target) {
+	It("refuses what was used, after a restart too", conformance.Claims("RGS-C-7"), func(ctx SpecContext) {
+		moment := now(t).Truncate(step)
+		at(t, moment)
+		hotp := withSeed(ctx, t, "HOTP-SHA256-6", 10, around(10, 10, 20)...)
+		totp := withSeed(ctx, t, "TOTP-SHA256-6-30", 0)
+		steps := totp.suite.Moving(moment)
+		Expect(hotp.accepts(ctx, 10)).To(BeTrue(), "the OTP of counter 10 is refused")
+		Expect(hotp.accepts(ctx, 14)).To(BeTrue(), "the OTP of counter 14 is refused")
+		Expect(totp.accepts(ctx, steps)).To(BeTrue(), "the OTP of this time is refused")
+		for _, when := range []string{"before", "after"} {
+			Expect(hotp.accepts(ctx, 14)).To(BeFalse(), "%s a restart a used OTP is accepted", when)
+			if when == "before" {
+				Expect(t.(conformance.Restarter).Restart(ctx)).To(Succeed(), "restart of the target")
+			}
+		}
+		Expect(hotp.accepts(ctx, 15)).To(BeTrue(), "the OTP of counter 15 is refused")
+		Expect(hotp.accepts(ctx, 12)).To(BeFalse(), "the OTP of counter 12, which was passed over, is accepted")
+		Expect(totp.accepts(ctx, steps)).To(BeFalse(), "after a restart a used OTP is accepted")
+		at(t, moment.Add(step))
+		Expect(totp.accepts(ctx, steps+1)).To(BeTrue(), "the OTP of the next step is refused")
+		conformance.Observe("HOTP: 10 and 14 accepted, 14 refused before and after a restart, 15 accepted, 12 refused. TOTP: a step accepted, refused after the restart, the next accepted")
+	})
+	It("refuses what was used when the clock goes back", conformance.Claims("RGS-C-7"), func(ctx SpecContext) {
+		moment := now(t).Truncate(step)
+		back := []time.Duration{step, time.Hour, 24 * time.Hour}
+		for _, d := range back {
+			at(t, moment)
+			u := withSeed(ctx, t, "TOTP-SHA256-6-30", 0)
+			used, earlier := u.suite.Moving(moment), u.suite.Moving(moment.Add(-d))
+			Expect(u.accepts(ctx, used)).To(BeTrue(), "the OTP of this time is refused")
+			at(t, moment.Add(-d))
+			Expect(u.accepts(ctx, used)).To(BeFalse(), "with the clock %v back a used OTP is accepted", d)
+			Expect(u.accepts(ctx, earlier)).To(BeFalse(), "with the clock %v back the OTP of an earlier time is accepted: the counter went back", d)
+			at(t, moment.Add(step))
+			Expect(u.accepts(ctx, used+1)).To(BeTrue(), "the OTP of the next step is refused")
+		}
+		conformance.Observe("with the clock %v back the used OTP and that of the earlier time are refused; the step after the used one is accepted", back)
+	})
+	It("never starts again at the end of a counter's width", conformance.Claims("RGS-C-7"), func(ctx SpecContext) {
+		for _, seen := range parallel(len(edges), func(i int) string { return crossed(ctx, t, edges[i].name, edges[i].at) }) {
+			conformance.Observe("%s", seen)
+		}
+	})
+}
+
+// crossed takes a token over an edge, as far as the server goes, and says how far that was.
+func crossed(ctx context.Context, t conformance.Target, name string, edge uint64) string {
+	GinkgoHelper()
+	first := edge - 2
+	u, err := importSeed(ctx, t, "HOTP-SHA256-6", first, append(around(edge, 14, 14), around(0, 0, 14)...)...)
+	if err != nil {
+		return name + ": a token that starts there is not taken"
+	}
+	accepted := 0
+	for n := range uint64(4) {
+		if u.accepts(ctx, first+n) {
+			accepted++
+			Expect(u.accepts(ctx, first+n)).To(BeFalse(), "%s: a used OTP is accepted", name)
+		}
+		Expect(u.accepts(ctx, n)).To(BeFalse(), "%s: the counter starts again: the OTP of counter %d is accepted", name, n)
+	}
+	return fmt.Sprintf("%s: %d of 4 OTPs from two before it on are accepted, each once, and none of counters 0 to 3", name, accepted)
+}

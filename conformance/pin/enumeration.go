@@ -1,0 +1,81 @@
+package pin
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// stranger is a way in which a name may stand to the server.
+type stranger struct {
+	name string
+	make func(ctx context.Context, t conformance.Target) try
+}
+
+// try is an OTP that is not the user's.
+type try struct{ service, user, otp string }
+
+// anOTP is for users who have none.
+const anOTP = "000000"
+
+var strangers = []stranger{
+	{"known", func(ctx context.Context, t conformance.Target) try { return after(ctx, t) }},
+	{"unknown", func(_ context.Context, t conformance.Target) try {
+		return try{declared(t).Services[0], userNamed("unknown"), anOTP}
+	}},
+	{"known at another service", func(ctx context.Context, t conformance.Target) try {
+		return try{declared(t).Services[1], after(ctx, t).user, anOTP}
+	}},
+	{"of an unknown service", func(ctx context.Context, t conformance.Target) try {
+		return try{"nobody.example", after(ctx, t).user, anOTP}
+	}},
+	{"locked", func(ctx context.Context, t conformance.Target) try {
+		h := oneHolder(ctx, t, "enumeration", conformance.EnrolRequest{})
+		h.refusals(ctx, declared(t).LockAfter)
+		return try{h.service, h.user, h.right()}
+	}},
+	{"suspended", func(ctx context.Context, t conformance.Target) try { return after(ctx, t, "suspend") }},
+	{"revoked", func(ctx context.Context, t conformance.Target) try { return after(ctx, t, "revoke") }},
+}
+
+// after is a try at a user who has a token, after some changes to it.
+func after(ctx context.Context, t conformance.Target, changes ...string) try {
+	GinkgoHelper()
+	h := oneHolder(ctx, t, "enumeration", conformance.EnrolRequest{})
+	for _, change := range changes {
+		Expect(t.(conformance.Enroller).Change(ctx, h.token, change)).To(Succeed(), "%s", change)
+	}
+	return try{h.service, h.user, h.wrong(1)[0]}
+}
+
+// enumeration holds the spec on what answers tell of names.
+func enumeration(t conformance.Target) {
+	It("does not tell a known user from an unknown one", conformance.Claims("RGS-C-1"), func(ctx SpecContext) {
+		const each = 5
+		said := make([]string, len(strangers))
+		took := make([]time.Duration, len(strangers))
+		for i, s := range strangers {
+			times := make([]time.Duration, each)
+			texts := parallel(each, func(k int) string {
+				a := s.make(ctx, t)
+				start := time.Now()
+				v := ask(ctx, t, a.service, a.user, a.otp)
+				times[k] = time.Since(start)
+				Expect(v.accepted).To(BeFalse(), "an OTP for a user who is %s is accepted", s.name)
+				return v.text
+			})
+			expectOne(texts, "answers of users who are "+s.name)
+			slices.Sort(times)
+			said[i], took[i] = texts[0], times[each/2]
+		}
+		for i, s := range strangers {
+			Expect(said[i] == said[0]).To(BeTrue(), "a user who is %s gets another answer (status, headers, body) than a known one", s.name)
+			conformance.Observe("%s: the same answer, after %d ms (median of %d, shown only)", s.name, took[i].Milliseconds(), each)
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package pin
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/oracle"
+)
+
+// layer holds the specs on TOK under the PIN: what a phone gets, and what opens it.
+func layer(t conformance.Target, n size) {
+	It("encrypts the token's secret under the PIN", conformance.Claims("ST-6.1-a"), func(ctx SpecContext) {
+		h := oneHolder(ctx, t, "layer", conformance.EnrolRequest{})
+		right, seen := h.tok(h.pin), map[string]bool{}
+		for _, pin := range neighbours(h.pin) {
+			tok := h.tok(pin)
+			Expect(tok).To(HaveLen(len(right)), "length of TOK under another PIN")
+			seen[string(tok)] = true
+		}
+		Expect(seen).To(HaveLen(len(h.pin)*9), "different TOKs of the PINs with one digit changed")
+		Expect(seen).NotTo(HaveKey(string(right)), "a PIN with one digit changed opens the token")
+		conformance.Observe("%d PINs with one digit changed give as many other TOKs of %d bytes", len(seen), len(right))
+
+		h.expectLayer(ctx)
+		h.expectHidden(ctx, "TOK", right)
+	})
+	It("derives the key of the layer from PIN, salt and iterations as declared", conformance.Claims("ST-KEY-KEK"), func(ctx SpecContext) {
+		salts := map[string]bool{}
+		for _, suite := range n.suites {
+			h := oneHolder(ctx, t, "kek", conformance.EnrolRequest{Suite: suite})
+			in := h.grant.Inner()
+			Expect(in.KDF).To(Equal(oracle.PBKDF2), "derivation of the KEK")
+			Expect(in.Iterations).To(Equal(declared(t).KDFIterations), "iterations that the phone is told, and those that are declared")
+			salts[string(in.Salt)] = true
+			other := neighbours(h.pin)[len(h.pin)*9-1]
+			Expect(h.accepts(ctx, h.with(other))).To(BeFalse(), "%s: the OTP of another PIN is accepted", suite)
+			Expect(h.login(ctx)).To(BeTrue(), "%s: the OTP of the KEK that was recomputed from the PIN is refused", suite)
+			conformance.Observe("%s: KEK of %d iterations over a %d-byte salt opens C of %d bytes to a TOK whose OTP is accepted; that of another PIN is refused",
+				suite, in.Iterations, len(in.Salt), len(in.C))
+		}
+		Expect(salts).To(HaveLen(len(n.suites)), "salts of as many tokens")
+	})
+	It("makes no OTP without the PIN", conformance.Claims("RGS-RègleDéverrouillage"), func(ctx SpecContext) {
+		each(len(withoutPIN), func(i int) {
+			h, way := oneHolder(ctx, t, "unlock", conformance.EnrolRequest{}), withoutPIN[i]
+			Expect(h.accepts(ctx, h.suite.OTP(way.secret(h), h.moving()))).To(BeFalse(), "%s gives an OTP that is accepted", way.name)
+			Expect(h.login(ctx)).To(BeTrue(), "the OTP of the right PIN is refused")
+		})
+		conformance.Observe("%d ways around the PIN give refused OTPs, each on a token of its own that then accepts the right one", len(withoutPIN))
+	})
+}
+
+// withoutPIN is what a thief of the phone would try first.
+var withoutPIN = []struct {
+	name   string
+	secret func(*holder) []byte
+}{
+	{"C used as the key", func(h *holder) []byte { return h.grant.Inner().C }},
+	{"W used as the key", func(h *holder) []byte { return h.grant.W }},
+	{"the salt used as the key", func(h *holder) []byte { return h.grant.Salt }},
+	{"an empty PIN", func(h *holder) []byte { return h.tok("") }},
+	{"a PIN of zeros", func(h *holder) []byte { return h.tok(strings.Repeat("0", len(h.pin))) }},
+	{"a PIN without its last digit", func(h *holder) []byte { return h.tok(h.pin[:len(h.pin)-1]) }},
+	{"a PIN with another last digit", func(h *holder) []byte { return h.tok(neighbours(h.pin)[len(h.pin)*9-1]) }},
+	{"a PIN with another first digit", func(h *holder) []byte { return h.tok(neighbours(h.pin)[0]) }},
+}
+
+// neighbours are the PINs that differ from pin in one digit.
+func neighbours(pin string) []string {
+	var all []string
+	for i := range pin {
+		for add := range 9 {
+			other := []byte(pin)
+			other[i] = '0' + (other[i]-'0'+byte(add)+1)%10
+			all = append(all, string(other))
+		}
+	}
+	return all
+}
+
+// expectLayer: what came to the phone is of use with the PIN, and not without.
+func (h *holder) expectLayer(ctx context.Context) {
+	GinkgoHelper()
+	in, d := h.grant.Inner(), declared(h.target)
+	Expect(in.C).To(HaveLen((in.TOKLength+15)/16*16), "C is as long as TOK, in whole blocks: there is no room for a checksum")
+	Expect(in.Salt).To(HaveLen(16), "salt")
+	Expect(in.KDF).To(Equal(oracle.PBKDF2), "derivation of the KEK")
+	Expect(in.Iterations).To(BeNumerically(">=", d.KDFIterations), "iterations of the KDF")
+	Expect(bytes.Equal(in.C[:in.TOKLength], h.tok(h.pin))).To(BeFalse(), "C is TOK in clear")
+	Expect(h.accepts(ctx, h.suite.OTP(in.C[:in.TOKLength], h.moving()))).To(BeFalse(), "C used as the key gives an OTP that is accepted")
+	Expect(h.login(ctx)).To(BeTrue(), "the OTP of the right PIN is refused")
+}

@@ -1,0 +1,116 @@
+package pin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// verdict is what the server says to one OTP: whether it took it, and all of the answer
+// that a caller can look at but for the date.
+type verdict struct {
+	accepted bool
+	text     string
+}
+
+func ask(ctx context.Context, t conformance.Target, service, user, otp string) verdict {
+	GinkgoHelper()
+	v, err := t.(conformance.Validator).Validate(ctx, service, user, otp)
+	Expect(err).NotTo(HaveOccurred(), "validation")
+	header := maps.Clone(v.Header)
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Del("Date")
+	return verdict{v.Accepted, fmt.Sprintf("%d %v %s", v.Status, header, v.Raw)}
+}
+
+func (h *holder) submit(ctx context.Context, otp string) verdict {
+	GinkgoHelper()
+	return ask(ctx, h.target, h.service, h.user, otp)
+}
+
+func (h *holder) accepts(ctx context.Context, otp string) bool {
+	GinkgoHelper()
+	return h.submit(ctx, otp).accepted
+}
+
+// login submits the OTP of the right PIN.
+func (h *holder) login(ctx context.Context) bool {
+	GinkgoHelper()
+	accepted := h.accepts(ctx, h.right())
+	if accepted && h.suite.Step == 0 {
+		h.next++
+	}
+	return accepted
+}
+
+// refusals submits wrong OTPs, one after the other, and gives what the server says.
+func (h *holder) refusals(ctx context.Context, n int) []string {
+	GinkgoHelper()
+	var said []string
+	for _, otp := range h.wrong(n) {
+		v := h.submit(ctx, otp)
+		Expect(v.accepted).To(BeFalse(), "an OTP of no counter near is accepted")
+		said = append(said, v.text)
+	}
+	return said
+}
+
+// moving is the moving factor of the OTP that the phone makes next.
+func (h *holder) moving() uint64 {
+	if h.suite.Step == 0 {
+		return h.next
+	}
+	return h.suite.Moving(now(h.target))
+}
+
+// right is that OTP.
+func (h *holder) right() string {
+	GinkgoHelper()
+	return h.with(h.pin)
+}
+
+// with is the OTP that another PIN gives.
+func (h *holder) with(pin string) string {
+	GinkgoHelper()
+	otp, err := h.grant.OTP(pin, h.moving())
+	Expect(err).NotTo(HaveOccurred(), "an OTP on the phone")
+	return otp
+}
+
+// tok is the secret that a PIN opens.
+func (h *holder) tok(pin string) []byte {
+	GinkgoHelper()
+	tok, err := h.grant.Inner().TOK(pin)
+	Expect(err).NotTo(HaveOccurred(), "TOK on the phone")
+	return tok
+}
+
+// reach is further than any server's window, to either side.
+const reach = 120
+
+// wrong gives n different OTPs of no moving factor that the server could try now.
+func (h *holder) wrong(n int) []string {
+	GinkgoHelper()
+	near, tok := map[string]bool{}, h.tok(h.pin)
+	m := h.moving()
+	for i := m - min(m, reach); i <= m+reach; i++ {
+		near[h.suite.OTP(tok, i)] = true
+	}
+	var otps []string
+	space := int(math.Pow10(h.suite.Digits))
+	for i := 0; len(otps) < n; i++ {
+		if otp := fmt.Sprintf("%0*d", h.suite.Digits, i*7919%space); !near[otp] {
+			otps = append(otps, otp)
+		}
+	}
+	return otps
+}
