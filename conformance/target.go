@@ -36,6 +36,8 @@ type Identity struct {
 	Version string            `json:"version"`
 	HSM     map[string]string `json:"hsm"`   // kind, library, model, firmware, one entry a strategy
 	Store   map[string]string `json:"store"` // engine, version
+	// AuthServer is the authentication server's name and version.
+	AuthServer map[string]string `json:"authserver,omitempty"`
 }
 
 // Capability is something that a target lets the bench do. The catalogue names
@@ -145,10 +147,12 @@ type Validator interface {
 	Validate(ctx context.Context, service, user, otp string) (Validation, error)
 }
 
-// Validation is the answer to one OTP. Raw is the whole body, for the indistinguishability claims.
+// Validation is the answer to one OTP. Header and Raw, the whole body, are for the
+// indistinguishability claims.
 type Validation struct {
 	Accepted bool
 	Status   int
+	Header   http.Header
 	Raw      []byte
 }
 
@@ -214,7 +218,8 @@ type Surface struct {
 type Route struct {
 	Method, Path, ContentType string
 	Body                      []byte
-	Safe                      bool // changes nothing
+	Safe                      bool         // changes nothing
+	Client                    *http.Client // who may call it; nil: the surface's Client
 }
 
 // HSMTracer gives the PKCS#11 calls of the target's HSM since the mark.
