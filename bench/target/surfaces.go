@@ -39,7 +39,24 @@ func (s *system) Surfaces() []conformance.Surface {
 	plug.Routes = []conformance.Route{{Method: http.MethodPost, Path: plugin.Path, ContentType: "application/cbor", Body: []byte{0x80}}}
 	auth := s.surface("auth", "bank-validator")
 	auth.Routes = documented(authserver.OpenAPI)
-	return append(all, plug, auth)
+	all = append(all, plug, auth)
+	for _, surface := range all {
+		for i, r := range surface.Routes {
+			if name := callers[surface.Name+" "+r.Path]; name != "" {
+				surface.Routes[i].Client = s.clients.byName[name]
+			}
+		}
+	}
+	return all
+}
+
+// callers are the certificates of routes that ask for another role than their
+// surface's client has.
+var callers = map[string]string{
+	"bank /v1/audit": "bank-auditor", "operations /v1/keys": "custodian",
+	"auth /v1/import": "bank-importer", "auth /v1/import-key": "bank-importer",
+	"auth /v1/tokens/" + noToken: "operator-a", "auth /v1/unlocks": "operator-a",
+	"auth /v1/unlocks/" + noToken + "/confirm": "operator-a",
 }
 
 // documented gives the routes of an OpenAPI file. The files are embedded and checked by
@@ -141,7 +158,8 @@ func (s *system) Identity() conformance.Identity {
 			"kind": s.slots.kind, "library": token.Library, "manufacturer": token.Manufacturer,
 			"model": token.Model, "firmware": token.Firmware,
 		},
-		Store: map[string]string{},
+		Store:      map[string]string{},
+		AuthServer: map[string]string{"name": server.DefaultAuthServer().Name, "version": server.Version},
 	}
 	for _, c := range s.hsm.Choices() {
 		id.HSM["strategy "+c.Operation] = c.Strategy

@@ -62,6 +62,9 @@ type Session struct {
 // keys are K_t and K_c of PROTOCOL.md §3.
 type keys struct{ t, c []byte }
 
+// Keys gives K_t and K_c, for suites that look for them where they must not be.
+func (s *Session) Keys() (kt, kc []byte) { return s.keys.t, s.keys.c }
+
 // Build makes the request of a phone that pins p, for a registration code
 // ("LOCATOR-DIGITS") of a service. S, the nonce and the ephemeral pair are new each time
 // unless a knob reuses old ones.

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"slices"
+
+	"github.com/fxamacker/cbor/v2"
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// secrets: nothing of what users and phones know is where it could be read.
+func secrets(w *world) {
+	It("never writes TOK, C or a key that opens them", conformance.Claims("ST-6.3-conf"), func(ctx SpecContext) {
+		people := w.people(ctx)
+		h := newHunt(every(people, (*user).needles)...)
+		h.expectNothing(slices.Concat(w.columns(ctx), w.files(ctx), w.logs(ctx), w.pluginWire(), phoneWire(people)))
+	})
+	It("stores no registration code, in clear or as a hash", conformance.Claims("ST-B6"), func(ctx SpecContext) {
+		var needles []needle
+		for range 4 {
+			u := w.enrol(ctx, conformance.EnrolRequest{})
+			needles = append(append(needles, u.codes()...), u.codeHashes()...)
+		}
+		newHunt(needles...).expectNothing(slices.Concat(w.columns(ctx), w.files(ctx)))
+	})
+	It("stores TOK under two layers only", conformance.Claims("ST-B7"), func(ctx SpecContext) {
+		people := w.people(ctx)
+		newHunt(every(people, (*user).keys)...).expectNothing(slices.Concat(w.columns(ctx), w.files(ctx)))
+	})
+}
+
+// codeHashes are the digests that an unkeyed index might be: of the code alone and with
+// all that is stored beside it.
+func (u *user) codeHashes() []needle {
+	encoded, err := cbor.Marshal([]any{u.service, u.locator(), []byte(u.code())})
+	if err != nil {
+		conformance.Broken("CBOR: %v", err) // texts and bytes can be encoded
+	}
+	var all []needle
+	for _, text := range []string{
+		u.code(), u.RegistrationCode, u.locator() + u.code(), u.service + u.code(), u.service + u.locator() + u.code(),
+		u.name + u.code(), u.Token + u.code(), u.code() + u.Token, u.code() + u.service, u.code() + u.locator(), string(encoded),
+	} {
+		all = append(all, hashes("the registration code", []byte(text))...)
+	}
+	return all
+}

@@ -1,0 +1,34 @@
+// Package store judges what an EPS keeps, and how (seed 000 §4, §6.2): what is in its
+// database, its files, its logs and on its plug-in wire, and what its HSM lets out.
+//
+// Start at Family. census.go looks at every column; secrets.go hunts for PINs, codes and
+// keys with the search of hunt.go; masters.go, wrapped.go, row.go and transport.go ask
+// the tokens themselves. What is particular to the way the reference EPS stores things
+// is in layout.go and columns.go, and nowhere else.
+package store
+
+import (
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/catalogue"
+)
+
+// Family is the family of every profile.
+func Family(p conformance.Profile) conformance.Family {
+	return conformance.Family{Name: "store", Claims: catalogue.All(), Profile: p, Specs: specs}
+}
+
+func specs(t conformance.Target) {
+	w := &world{Target: t}
+	for _, register := range []func(*world){
+		census, answers, secrets, masters, wrapped, row, mechanisms, transport, binding, persistence, identity,
+	} {
+		register(w)
+	}
+}
+
+// world is the target and the users that the specs of one run share.
+type world struct {
+	conformance.Target
+	crowd []*user
+	twin  conformance.Target
+}
