@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -91,7 +92,7 @@ func wished(ctx context.Context, t conformance.Target, i int) *holder {
 // expectNoChecksum: no structure of keys is in all of the TOKs.
 func expectNoChecksum(victims []phone) {
 	GinkgoHelper()
-	for _, s := range append(constants(victims), structures[1:]...) {
+	for _, s := range slices.Concat(structures[1:], constants(victims)) {
 		all := every(victims, func(v phone) bool { return s.holds(v.Inner, v.right) })
 		Expect(all).To(BeFalse(), "a structure of keys is in every token: %s", s.name)
 	}

@@ -46,11 +46,18 @@ func layer(t conformance.Target, n size) {
 		Expect(salts).To(HaveLen(len(n.suites)), "salts of as many tokens")
 	})
 	It("makes no OTP without the PIN", conformance.Claims("RGS-RègleDéverrouillage"), func(ctx SpecContext) {
-		each(len(withoutPIN), func(i int) {
-			h, way := oneHolder(ctx, t, "unlock", conformance.EnrolRequest{}), withoutPIN[i]
-			Expect(h.accepts(ctx, h.suite.OTP(way.secret(h), h.moving()))).To(BeFalse(), "%s gives an OTP that is accepted", way.name)
-			Expect(h.login(ctx)).To(BeTrue(), "the OTP of the right PIN is refused")
+		type seen struct{ around, right bool }
+		tries := parallel(len(withoutPIN), func(i int) seen {
+			h := oneHolder(ctx, t, "unlock", conformance.EnrolRequest{})
+			around := h.accepts(ctx, h.suite.OTP(withoutPIN[i].secret(h), h.moving()))
+			return seen{around, h.login(ctx)}
 		})
+		for i, s := range tries {
+			Expect(s.around).To(BeFalse(), "%s gives an OTP that is accepted", withoutPIN[i].name)
+		}
+		for _, s := range tries {
+			Expect(s.right).To(BeTrue(), "the OTP of the right PIN is refused")
+		}
 		conformance.Observe("%d ways around the PIN give refused OTPs, each on a token of its own that then accepts the right one", len(withoutPIN))
 	})
 }

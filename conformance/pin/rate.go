@@ -66,7 +66,11 @@ func rate(t conformance.Target, n size) {
 			return oneHolder(ctx, t, "rate", a.token).attacked(ctx, d.LockAfter-1, a.allow(d))
 		})
 		for i, a := range all {
-			conformance.Observe("%s: blocked after %d tries of others between the user's own logins; %d are allowed (%s)", a.name, tries[i], a.allow(d), a.why(d))
+			after := "not blocked by then"
+			if tries[i] <= a.allow(d) {
+				after = fmt.Sprintf("blocked after %d", tries[i])
+			}
+			conformance.Observe("%s: %d tries of others are allowed between the user's own logins (%s): %s", a.name, a.allow(d), a.why(d), after)
 		}
 		for i, a := range all {
 			Expect(tries[i]).To(BeNumerically("<=", a.allow(d)), "tries before the block at a %s", a.name)
@@ -75,11 +79,12 @@ func rate(t conformance.Target, n size) {
 }
 
 // attacked counts the tries until a right OTP is refused: some wrong ones, then the user's
-// own. It gives up beyond what is allowed.
+// own. It gives up one beyond what is allowed.
 func (h *holder) attacked(ctx context.Context, inARow, allowed int) int {
 	GinkgoHelper()
-	for tries := 0; tries <= allowed; {
-		n := min(inARow, max(1, allowed-tries)) // does not step over the limit
+	tries := 0
+	for tries <= allowed {
+		n := max(1, min(inARow, allowed-tries)) // does not step over the limit
 		otps := h.wrong(n)
 		each(n, func(i int) { h.accepts(ctx, otps[i]) })
 		tries += n
@@ -87,7 +92,7 @@ func (h *holder) attacked(ctx context.Context, inARow, allowed int) int {
 			return tries
 		}
 	}
-	return math.MaxInt
+	return tries
 }
 
 // guessable counts the PINs of so many digits that are not weak by the rules of seed 004:

@@ -34,8 +34,8 @@ func solver(t conformance.Target, n size) {
 			distinct := all.Distinct(nil)
 			Expect(distinct).To(Equal(solvedPINs), "different TOKs of all PINs of four digits")
 			kept, filters := survivors(phones(victims), all)
-			conformance.Observe("10,000 PINs give %d different TOKs; of %d structures that keys may have, searched in what %d phones store and in their TOKs, none rules a PIN out: %d survive",
-				distinct, len(structures), len(victims), kept)
+			conformance.Observe("10,000 PINs give %d different TOKs; %d structures that keys may have are searched in what %d phones store and in their TOKs: %d rule PINs out, %d PINs survive",
+				distinct, len(structures), len(victims), len(filters), kept)
 			Expect(kept).To(Equal(solvedPINs), "PINs that survive a test for what all right TOKs have: %s", strings.Join(filters, ", "))
 			control()
 		})
