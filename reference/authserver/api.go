@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -53,7 +54,19 @@ func (s *Server) API() http.Handler {
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.NotFound()) })
-	return s.wrap("auth", problem.Handler(s.log, mux))
+	return s.wrap("auth", problem.Handler(s.log, asSpelt(mux)))
+}
+
+// asSpelt answers paths in another spelling, which the mux would redirect to its own, as
+// unknown.
+func asSpelt(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Clean(r.URL.Path) != r.URL.Path {
+			problem.Write(w, r, problem.NotFound())
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // handler checks the caller's role before anything of the request is read.
@@ -63,6 +76,10 @@ func (s *Server) handler(rt route) http.Handler {
 		who := s.identify(r)
 		if err := permitted(who, rt.role); err != nil {
 			s.fail(w, r, err)
+			return
+		}
+		if r.URL.RawQuery != "" {
+			s.fail(w, r, problem.Malformed().With("this call takes no query"))
 			return
 		}
 		if err := rt.serve(w, r, who); err != nil {

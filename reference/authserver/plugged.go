@@ -25,5 +25,5 @@ func (s *Server) Plugin() http.Handler {
 		messages.ServeHTTP(w, r)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.NotFound()) })
-	return s.wrap("plugin", problem.Handler(s.log, mux))
+	return s.wrap("plugin", problem.Handler(s.log, asSpelt(mux)))
 }

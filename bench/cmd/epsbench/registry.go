@@ -4,8 +4,11 @@ import (
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/bench/target"
 	"github.com/epsbench/epsbench/conformance/catalogue"
+	"github.com/epsbench/epsbench/conformance/mpp"
 	"github.com/epsbench/epsbench/conformance/mutants"
+	"github.com/epsbench/epsbench/conformance/pin"
 	"github.com/epsbench/epsbench/conformance/rfc"
+	"github.com/epsbench/epsbench/conformance/store"
 )
 
 // registry is what this program can judge, and by what. To add a suite or a target
@@ -15,6 +18,9 @@ func registry() run.Registry {
 		Claims: catalogue.All(),
 		Suites: []run.Suite{
 			{Name: "rfc", About: "published vectors, on the module and through the authentication server", Family: rfc.Family},
+			{Name: "mpp", About: "how a token gets to a phone, and what an attacker on that way may try", Family: mpp.Family},
+			{Name: "pin", About: "what a PIN opens, what guessing it takes, and where the guessing ends", Family: pin.Family},
+			{Name: "store", About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
 		},
 		Targets: []run.Target{target.Reference},
 	}

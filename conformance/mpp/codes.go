@@ -1,0 +1,156 @@
+package mpp
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/oracle"
+)
+
+// parallel is how many phones use one code at once.
+const parallel = 200
+
+func codes(t conformance.Target) {
+	It("refuses every request without a live code of its own, and all in one way", conformance.Claims("ST-2.2.2-a"), func(ctx SpecContext) {
+		e := open(t)
+		tries, waiting := e.withoutCode(ctx)
+		answers := e.expectRefused(ctx, tries...)
+		expectRandom(answers)
+		for _, c := range waiting {
+			Expect(e.state(ctx, c)).To(Equal(conformance.Public("issued")), "state of a token after a refusal")
+		}
+		granted, _ := e.expectDelivered(ctx, waiting[0], "the right request after the wrong ones")
+		Expect(conformance.Public(headers(granted.Header))).To(Equal(conformance.Public(headers(answers[0].Header))), "headers of a grant and of a refusal")
+		Expect(granted.Body).To(HaveLen(len(answers[0].Body)), "a grant and a refusal have one length")
+		conformance.Observe("%d requests without a live code of their own: HTTP 200, the headers of a grant, %d random bytes, on the grid of %v; no token moved, and the right request then got its own",
+			len(tries), oracle.ResponseSize, e.Declared().RefusalQuantum)
+	})
+
+	It("delivers a code once, whoever asks at once", conformance.Claims("ST-2.2.2-a", "ST-KEY-RC"), func(ctx SpecContext) {
+		e := open(t)
+		c := e.enrol(ctx)
+		sessions, bodies := make([]*oracle.Session, parallel), make([][]byte, parallel)
+		for i := range sessions {
+			sessions[i] = e.request(c)
+			bodies[i] = sessions[i].Body
+		}
+		var refused []conformance.Answer
+		for i, a := range e.sendAtOnce(ctx, parallel, bodies...) {
+			if _, err := sessions[i].Open(a.Body, e.now()); err != nil {
+				refused = append(refused, a)
+			}
+		}
+		Expect(parallel-len(refused)).To(Equal(1), "deliveries of %d parallel tries with one code", parallel)
+		Expect(refused).To(HaveEach(e.beRefused(refused[0].Header)), "the tries that lost")
+		Expect(e.state(ctx, c)).To(Equal(conformance.Public("provisioned")), "state of the token")
+		conformance.Observe("%d phones used one code at the same time: 1 got the token, %d the uniform refusal", parallel, parallel-1)
+	})
+
+	It("takes a code until it expires", conformance.Claims("ST-KEY-RC"), func(ctx SpecContext) {
+		e := open(t)
+		early, late := e.enrol(ctx, validFor(time.Hour)), e.enrol(ctx, validFor(time.Hour))
+		e.setClock(early.Expires.Add(-time.Second))
+		e.expectDelivered(ctx, early, "a second before the code expires")
+		e.setClock(late.Expires.Add(time.Second)) // the bank is told whole seconds
+		e.expectRefused(ctx, try{"an expired code", e.request(late).Body})
+		conformance.Observe("a code of one hour is good one second before its end, and refused one second after it")
+	})
+
+	It("kills a code, and no other, by the declared number of failures", conformance.Claims("ST-KEY-RC"), func(ctx SpecContext) {
+		e := open(t)
+		d := e.Declared()
+		guessed, spared, other := e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)
+		tries := append(e.wrongCodes(guessed, d.CodeTries), e.wrongCodes(spared, d.CodeTries-1)...)
+		e.expectRefused(ctx, tries...)
+		e.expectRefused(ctx, try{fmt.Sprintf("the right code after %d failures", d.CodeTries), e.request(guessed).Body})
+		e.expectDelivered(ctx, spared, fmt.Sprintf("after %d failures", d.CodeTries-1))
+		e.expectDelivered(ctx, other, "a code that nobody has guessed at")
+		success := float64(d.CodeTries) / math.Pow10(d.CodeDigits)
+		Expect(success).To(BeNumerically("<=", 1.0/2048), "tries over codes")
+		conformance.Observe("%d wrong codes and the right one is refused, %d and it is taken; a guess succeeds with %.1e at most, 2^-11 is allowed",
+			d.CodeTries, d.CodeTries-1, success)
+	})
+
+	It("gives each code its own token, and no database language a way in", conformance.Claims("ST-6.3-5"), func(ctx SpecContext) {
+		e := open(t)
+		customers := []customer{e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)}
+		tries := e.injections(customers[0])
+		e.expectRefused(ctx, tries...)
+		slices.Reverse(customers)
+		for _, c := range customers {
+			e.expectDelivered(ctx, c, "a code among several")
+		}
+		conformance.Observe("%d codes gave each its own token; %d requests with unknown, misspelt or foreign locators and with quotes, wildcards and comments got the uniform refusal",
+			len(customers), len(tries))
+	})
+}
+
+// withoutCode gives requests of every kind that lacks a code, and the customers who
+// still wait for their token, the first of them with a code that is live.
+func (e eps) withoutCode(ctx context.Context) ([]try, []customer) {
+	GinkgoHelper()
+	live, guessed, elsewhere, mixed := e.enrol(ctx), e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)
+	expired, old, used, revoked := e.enrol(ctx, validFor(time.Hour)), e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)
+	e.expectDelivered(ctx, used, "a code to be used again")
+	Expect(e.Change(ctx, revoked.Token, "revoke")).To(Succeed(), "revocation")
+	_, err := e.Reissue(ctx, old.Token)
+	Expect(err).NotTo(HaveOccurred(), "another code for a token")
+	e.setClock(expired.Expires.Add(time.Minute))
+
+	elsewhere.service = e.Declared().Services[1]
+	mixed.RegistrationCode = mixed.locator() + "-" + live.digits()
+	tries := e.wrongCodes(guessed, 1)
+	for what, c := range map[string]customer{
+		"an expired code": expired, "a used code": used, "the code of a revoked token": revoked,
+		"a code that another has replaced": old, "a code of another service": elsewhere,
+		"the code of another user behind one's own locator": mixed,
+	} {
+		tries = append(tries, try{what, e.request(c).Body})
+	}
+	return tries, []customer{live, guessed, elsewhere, mixed, expired, old}
+}
+
+// wrongCodes gives n requests with different wrong codes behind the locator of c.
+func (e eps) wrongCodes(c customer, n int) []try {
+	GinkgoHelper()
+	var tries []try
+	for i := range n {
+		last := (int(c.digits()[0]-'0') + 1 + i%9) % 10
+		wrong := c
+		wrong.RegistrationCode = fmt.Sprintf("%s-%d%s", c.locator(), last, c.digits()[1:])
+		tries = append(tries, try{"a wrong code behind a known locator", e.request(wrong).Body})
+	}
+	return tries
+}
+
+// injections ask the database for more than a locator.
+func (e eps) injections(c customer) []try {
+	GinkgoHelper()
+	var tries []try
+	add := func(what, locator, code string) {
+		s := e.request(c, func(r *oracle.Request) { r.Locator, r.Code = locator, code })
+		tries = append(tries, try{what, s.Body})
+	}
+	for _, locator := range []string{"' OR 1=1", "%%%%%%%%", "________", "';--    ", `\' OR 1#`, "\x00\x00\x00\x00\x00\x00\x00\x00"} {
+		add("the locator "+fmt.Sprintf("%q", locator), locator, c.digits())
+	}
+	add("a locator in small letters", strings.ToLower(c.locator()), c.digits())
+	add("a locator cut short", c.locator()[:7], c.digits())
+	add("an unknown locator", "UUUUUUUU", c.digits())
+	add("a wildcard for the code", c.locator(), strings.Repeat("%", len(c.digits())))
+	add("a wrong code behind a known locator", c.locator(), rotated(c.digits()))
+	return tries
+}
+
+// rotated gives other digits than digits, whatever they are.
+func rotated(digits string) string {
+	return strings.Map(func(r rune) rune { return '0' + (r-'0'+1)%10 }, digits)
+}

@@ -1,0 +1,145 @@
+package mpp
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/oracle"
+)
+
+// eps is the target as bank and phones see it.
+type eps struct {
+	conformance.Target
+	conformance.Enroller
+	conformance.Provisioner
+}
+
+func open(t conformance.Target) eps {
+	return eps{t, t.(conformance.Enroller), t.(conformance.Provisioner)}
+}
+
+// customer is an enrolled user, with what the bank has told him.
+type customer struct {
+	conformance.Enrolled
+	service string
+}
+
+// locator and digits are the two parts of his registration code.
+func (c customer) locator() string { l, _, _ := strings.Cut(c.RegistrationCode, "-"); return l }
+func (c customer) digits() string  { _, d, _ := strings.Cut(c.RegistrationCode, "-"); return d }
+
+// enrol makes a customer that nobody else has.
+func (e eps) enrol(ctx context.Context, wishes ...func(*conformance.EnrolRequest)) customer {
+	GinkgoHelper()
+	r := conformance.EnrolRequest{Service: e.Declared().Services[0], User: "mpp-" + strings.ToLower(rand.Text()[:16])}
+	for _, wish := range wishes {
+		wish(&r)
+	}
+	made, err := e.Enrol(ctx, r)
+	Expect(err).NotTo(HaveOccurred(), "enrolment")
+	return customer{made, r.Service}
+}
+
+func validFor(d time.Duration) func(*conformance.EnrolRequest) {
+	return func(r *conformance.EnrolRequest) { r.Validity = d }
+}
+
+// request is that of an honest phone, but for the knobs.
+func (e eps) request(c customer, knobs ...func(*oracle.Request)) *oracle.Session {
+	GinkgoHelper()
+	s, err := oracle.Build(e.Pinned(), c.RegistrationCode, c.service, knobs...)
+	if err != nil {
+		conformance.Broken("the phone cannot build its request: %v", err)
+	}
+	return s
+}
+
+// now is the time of the target where it can be told, else the machine's.
+func (e eps) now() time.Time {
+	if clock, ok := e.Target.(conformance.Clock); ok {
+		return clock.Now()
+	}
+	return time.Now()
+}
+
+// setClock lasts until the spec ends.
+func (e eps) setClock(to time.Time) {
+	clock := e.Target.(conformance.Clock)
+	DeferCleanup(clock.SetClock, time.Time{})
+	clock.SetClock(to)
+}
+
+// Phones call from addresses of their own, perSource requests from each, so that the
+// limit on failures of an address delays nobody.
+const perSource = 20
+
+var calls atomic.Int64
+
+func source() string {
+	block := calls.Add(1) / perSource
+	return fmt.Sprintf("127.%d.%d.%d", 1+block/62_500, block/250%250, 1+block%250)
+}
+
+// inFlight is how many requests are on their way at once: refusals wait for their grid.
+const inFlight = 64
+
+// send posts bodies, side by side, and gives the answers in their order.
+func (e eps) send(ctx context.Context, bodies ...[]byte) []conformance.Answer {
+	GinkgoHelper()
+	return e.sendAtOnce(ctx, inFlight, bodies...)
+}
+
+func (e eps) sendAtOnce(ctx context.Context, limit int, bodies ...[]byte) []conformance.Answer {
+	GinkgoHelper()
+	answers := make([]conformance.Answer, len(bodies))
+	var group errgroup.Group
+	group.SetLimit(limit)
+	for i, body := range bodies {
+		from := source()
+		group.Go(func() (err error) {
+			answers[i], err = e.Provision(ctx, from, body)
+			return err
+		})
+	}
+	Expect(group.Wait()).To(Succeed(), "a request got no answer")
+	return answers
+}
+
+// provision takes a request to its end: the answer, and what the phone makes of it.
+func (e eps) provision(ctx context.Context, s *oracle.Session) (conformance.Answer, oracle.Grant, error) {
+	GinkgoHelper()
+	answer := e.send(ctx, s.Body)[0]
+	grant, err := s.Open(answer.Body, e.now())
+	return answer, grant, err
+}
+
+// expectDelivered provisions a customer who ought to succeed.
+func (e eps) expectDelivered(ctx context.Context, c customer, what string) (conformance.Answer, oracle.Grant) {
+	GinkgoHelper()
+	return e.expectAccepted(ctx, c, e.request(c), what)
+}
+
+func (e eps) expectAccepted(ctx context.Context, c customer, s *oracle.Session, what string) (conformance.Answer, oracle.Grant) {
+	GinkgoHelper()
+	answer, grant, err := e.provision(ctx, s)
+	Expect(err).NotTo(HaveOccurred(), "%s: the phone does not accept the answer", what)
+	Expect(grant.Token == c.Token).To(BeTrue(), "%s: the grant names another token", what)
+	Expect(e.state(ctx, c)).To(Equal(conformance.Public("provisioned")), "%s: state of the token", what)
+	return answer, grant
+}
+
+func (e eps) state(ctx context.Context, c customer) conformance.Public {
+	GinkgoHelper()
+	state, err := e.Status(ctx, c.Token)
+	Expect(err).NotTo(HaveOccurred(), "state of a token")
+	return conformance.Public(state)
+}
