@@ -18,7 +18,7 @@ const canaryDigits = 12
 // canary holds the specs on where PINs are, and where they come from.
 func canary(t conformance.Target) {
 	It("stores, logs and repeats no PIN", conformance.Claims("ST-B1"), func(ctx SpecContext) {
-		users := holders(ctx, t, 3, "canary", conformance.EnrolRequest{PINDigits: canaryDigits})
+		users := holders(ctx, t, 1, "canary", conformance.EnrolRequest{PINDigits: canaryDigits})
 		for _, h := range users {
 			h.accepts(ctx, h.with(neighbours(h.pin)[0]))
 			h.accepts(ctx, h.right())

@@ -1,6 +1,9 @@
 package pin
 
 import (
+	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -17,10 +20,8 @@ func lock(t conformance.Target, n size) {
 	It("blocks at the declared number of failures, and then answers as before", conformance.Claims("ST-6.1-e"), func(ctx SpecContext) {
 		limit := declared(t).LockAfter
 		careful, blocked := oneHolder(ctx, t, "careful", conformance.EnrolRequest{}), oneHolder(ctx, t, "blocked", conformance.EnrolRequest{})
-		careful.refusals(ctx, limit-1)
+		said := refusedTo(ctx, map[*holder]int{careful: limit - 1, blocked: limit})
 		Expect(careful.login(ctx)).To(BeTrue(), "after %d wrong OTPs the right one is refused, one before the declared limit", limit-1)
-
-		said := blocked.refusals(ctx, limit)
 		for range 2 {
 			v := blocked.submit(ctx, blocked.right())
 			Expect(v.accepted).To(BeFalse(), "after %d wrong OTPs the right one is accepted", limit)
@@ -34,8 +35,7 @@ func lock(t conformance.Target, n size) {
 		limit := declared(t).LockAfter
 		hs := holders(ctx, t, 3, "restart", conformance.EnrolRequest{})
 		counted, blocked, fresh := hs[0], hs[1], hs[2]
-		counted.refusals(ctx, limit-1)
-		blocked.refusals(ctx, limit)
+		refusedTo(ctx, map[*holder]int{counted: limit - 1, blocked: limit})
 		Expect(t.(conformance.Restarter).Restart(ctx)).To(Succeed(), "restart of the target")
 		Expect(fresh.login(ctx)).To(BeTrue(), "after the restart a right OTP is refused")
 		Expect(blocked.login(ctx)).To(BeFalse(), "a restart ends the block")
@@ -89,6 +89,14 @@ func lock(t conformance.Target, n size) {
 		conformance.Observe("of %d equal right OTPs at the same time %d was accepted", atOnce, accepted)
 		Expect(accepted).To(Equal(1), "parallel equal OTPs that are accepted")
 	})
+}
+
+// refusedTo gives each holder a number of refusals, one after the other, and all holders
+// theirs at the same time.
+func refusedTo(ctx context.Context, counts map[*holder]int) (said []string) {
+	GinkgoHelper()
+	hs := slices.Collect(maps.Keys(counts))
+	return slices.Concat(parallel(len(hs), func(i int) []string { return hs[i].refusals(ctx, counts[hs[i]]) })...)
 }
 
 // expectOne: an observer cannot tell one answer from another.

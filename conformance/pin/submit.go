@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -14,22 +15,25 @@ import (
 )
 
 // verdict is what the server says to one OTP: whether it took it, and all of the answer
-// that a caller can look at but for the date.
+// that a caller can look at but for the date. took is what the call took here.
 type verdict struct {
 	accepted bool
 	text     string
+	took     time.Duration
 }
 
 func ask(ctx context.Context, t conformance.Target, service, user, otp string) verdict {
 	GinkgoHelper()
+	start := time.Now()
 	v, err := t.(conformance.Validator).Validate(ctx, service, user, otp)
+	took := time.Since(start)
 	Expect(err).NotTo(HaveOccurred(), "validation")
 	header := maps.Clone(v.Header)
 	if header == nil {
 		header = http.Header{}
 	}
 	header.Del("Date")
-	return verdict{v.Accepted, fmt.Sprintf("%d %v %s", v.Status, header, v.Raw)}
+	return verdict{v.Accepted, fmt.Sprintf("%d %v %s", v.Status, header, v.Raw), took}
 }
 
 func (h *holder) submit(ctx context.Context, otp string) verdict {
