@@ -33,6 +33,7 @@ func onDerivations(change func(*derivations)) func(*Seams) {
 		armed := &atomic.Bool{}
 		s.Enroll = func(*enroll.Parts) { armed.Store(true) }
 		onModule("eps", func(m cryptoki.Module) cryptoki.Module {
+			armed.Store(false) // a restart tries the HSM again
 			d := &derivations{Module: m, armed: armed, keks: map[pkcs11.ObjectHandle][]byte{}, swap: map[string][]byte{}}
 			change(d)
 			return d
