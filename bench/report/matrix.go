@@ -35,7 +35,35 @@ func matrix(cs []Claim) (columns []conformance.Verdict, sources []sourceRows) {
 	for i := range sources {
 		sources[i].tidy()
 	}
+	slices.SortStableFunc(sources, func(a, b sourceRows) int { return cmp.Compare(rank(a.Document), rank(b.Document)) })
 	return columns, sources
+}
+
+// documents names the sources that have a number only, in the order of the report.
+var documents = []struct{ number, name string }{
+	{"seed 000", "security target of the EPS"},
+	{"seed 001", "RGS annex B3, authentication"},
+	{"seed 002", "one-time-password BLOBs under an HSM (ICSF)"},
+	{"seed 003", "smart-card access to a database"},
+	{"seed 004", "protection of a software authenticator (Digipass)"},
+}
+
+// rank is where a document stands: the numbered ones first.
+func rank(document string) int {
+	for i, d := range documents {
+		if d.number == document {
+			return i
+		}
+	}
+	return len(documents)
+}
+
+// Name is what the document is called, where its number does not tell.
+func (s sourceRows) Name() string {
+	if i := rank(s.Document); i < len(documents) {
+		return documents[i].name
+	}
+	return ""
 }
 
 // tidy sorts the sections, and makes one row of a document in which nothing was judged.
