@@ -32,8 +32,7 @@ func callers(t conformance.Target) {
 					}
 					for name, c := range outsiders(surfaces, s) {
 						refused++
-						Expect(status(ctx, c, s, r)).To(Or(BeZero(), Equal(http.StatusUnauthorized), Equal(http.StatusForbidden)),
-							"%s %s on %s by %s", r.Method, r.Path, s.Name, name)
+						expectTurnedAway(status(ctx, c, s, r), "%s %s on %s by %s", r.Method, r.Path, s.Name, name)
 					}
 				}
 			}
@@ -112,6 +111,13 @@ func showing(s conformance.Surface, c tls.Certificate) *http.Client {
 	t.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }
 	DeferCleanup(t.CloseIdleConnections)
 	return &http.Client{Transport: t, Timeout: callTime}
+}
+
+// expectTurnedAway wants a status that says so, or none: the handshake has failed.
+func expectTurnedAway(status int, what string, args ...any) {
+	GinkgoHelper()
+	away := status == 0 || status == http.StatusUnauthorized || status == http.StatusForbidden
+	Expect(away).To(BeTrue(), "%s: is refused, got HTTP %d", fmt.Sprintf(what, args...), status)
 }
 
 // expectShown is the other side of the refusals: the right certificate, shown in the

@@ -15,8 +15,13 @@ import (
 	"github.com/epsbench/epsbench/conformance/oracle"
 )
 
-// parallel is how many phones use one code at once.
-const parallel = 200
+// parallel is how many phones use one code at once; then fourEach use each of several,
+// which gives as many chances to let two of them in.
+const (
+	parallel     = 200
+	severalCodes = 20
+	fourEach     = 4 * severalCodes
+)
 
 func codes(t conformance.Target) {
 	It("refuses every request without a live code of its own, and all in one way", conformance.Claims("ST-2.2.2-a"), func(ctx SpecContext) {
@@ -36,22 +41,15 @@ func codes(t conformance.Target) {
 
 	It("delivers a code once, whoever asks at once", conformance.Claims("ST-2.2.2-a", "ST-KEY-RC"), func(ctx SpecContext) {
 		e := open(t)
-		c := e.enrol(ctx)
-		sessions, bodies := make([]*oracle.Session, parallel), make([][]byte, parallel)
-		for i := range sessions {
-			sessions[i] = e.request(c)
-			bodies[i] = sessions[i].Body
+		from := sources(parallel)
+		e.expectOneEach(ctx, from, e.enrol(ctx))
+		var several []customer
+		for range severalCodes {
+			several = append(several, e.enrol(ctx))
 		}
-		var refused []conformance.Answer
-		for i, a := range e.sendAtOnce(ctx, parallel, bodies...) {
-			if _, err := sessions[i].Open(a.Body, e.now()); err != nil {
-				refused = append(refused, a)
-			}
-		}
-		Expect(parallel-len(refused)).To(Equal(1), "deliveries of %d parallel tries with one code", parallel)
-		Expect(refused).To(HaveEach(e.beRefused(refused[0].Header)), "the tries that lost")
-		Expect(e.state(ctx, c)).To(Equal(conformance.Public("provisioned")), "state of the token")
-		conformance.Observe("%d phones used one code at the same time: 1 got the token, %d the uniform refusal", parallel, parallel-1)
+		e.expectOneEach(ctx, from[:fourEach], several...)
+		conformance.Observe("%d phones used one code at the same time: 1 got the token, %d the uniform refusal; %d phones used %d codes: each was delivered once",
+			parallel, parallel-1, fourEach, severalCodes)
 	})
 
 	It("takes a code until it expires", conformance.Claims("ST-KEY-RC"), func(ctx SpecContext) {
@@ -91,6 +89,30 @@ func codes(t conformance.Target) {
 		conformance.Observe("%d codes gave each its own token; %d requests with unknown, misspelt or foreign locators and with quotes, wildcards and comments got the uniform refusal",
 			len(customers), len(tries))
 	})
+}
+
+// expectOneEach has the phones of all customers, as many of each, ask at the same time.
+func (e eps) expectOneEach(ctx context.Context, from []string, customers ...customer) {
+	GinkgoHelper()
+	sessions, bodies := make([]*oracle.Session, len(from)), make([][]byte, len(from))
+	for i := range from {
+		sessions[i] = e.request(customers[i*len(customers)/len(from)])
+		bodies[i] = sessions[i].Body
+	}
+	delivered := map[string]int{}
+	var refused []conformance.Answer
+	for i, a := range e.sendFrom(ctx, from, len(from), bodies) {
+		if grant, err := sessions[i].Open(a.Body, e.now()); err == nil {
+			delivered[grant.Token]++
+		} else {
+			refused = append(refused, a)
+		}
+	}
+	for _, c := range customers {
+		Expect(delivered[c.Token]).To(Equal(1), "deliveries of a code that %d of %d parallel phones use", len(from)/len(customers), len(from))
+		Expect(e.state(ctx, c)).To(Equal(conformance.Public("provisioned")), "state of the token")
+	}
+	Expect(refused).To(HaveEach(e.beRefused(refused[0].Header)), "the tries that lost")
 }
 
 // withoutCode gives requests of every kind that lacks a code, and the customers who

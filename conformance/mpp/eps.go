@@ -95,18 +95,25 @@ const inFlight = 64
 // send posts bodies, side by side, and gives the answers in their order.
 func (e eps) send(ctx context.Context, bodies ...[]byte) []conformance.Answer {
 	GinkgoHelper()
-	return e.sendAtOnce(ctx, inFlight, bodies...)
+	return e.sendFrom(ctx, sources(len(bodies)), inFlight, bodies)
 }
 
-func (e eps) sendAtOnce(ctx context.Context, limit int, bodies ...[]byte) []conformance.Answer {
+func sources(n int) []string {
+	from := make([]string, n)
+	for i := range from {
+		from[i] = source()
+	}
+	return from
+}
+
+func (e eps) sendFrom(ctx context.Context, from []string, limit int, bodies [][]byte) []conformance.Answer {
 	GinkgoHelper()
 	answers := make([]conformance.Answer, len(bodies))
 	var group errgroup.Group
 	group.SetLimit(limit)
 	for i, body := range bodies {
-		from := source()
 		group.Go(func() (err error) {
-			answers[i], err = e.Provision(ctx, from, body)
+			answers[i], err = e.Provision(ctx, from[i], body)
 			return err
 		})
 	}

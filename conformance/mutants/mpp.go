@@ -1,4 +1,191 @@
 package mutants
 
-// provisioning are the mutants of the claims that family mpp judges.
-var provisioning = []Mutant{}
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/mpp"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// provisioning are the mutants of the claims that family mpp judges: of the registration
+// code and its records (here), of the HSM's part (mpp_hsm.go), of what is on the wire
+// (mpp_wire.go), and of who gets in where (mpp_callers.go).
+var provisioning = slices.Concat(provisioningCodes, provisioningHSM, provisioningWire, provisioningCallers)
+
+// provisioningCodes are the mutants of the registration code and what is kept of it.
+var provisioningCodes = []Mutant{
+	{
+		Name:   "the digits of a code are not compared",
+		About:  "Whoever knows the locator of a code gets its token.",
+		Claims: []string{"ST-2.2.2-a", "ST-KEY-RC", "ST-6.3-5"},
+		Reason: "a wrong code behind a known locator",
+		Break:  inProvisioning(withoutRule("wrong code")),
+	},
+	{
+		Name:   "codes live for ever",
+		About:  "The expiry of a code is looked at nowhere.",
+		Claims: []string{"ST-2.2.2-a", "ST-KEY-RC"},
+		Reason: "an expired code",
+		Break: inProvisioning(func(p *mpp.Parts) {
+			withoutRule("code has expired")(p)
+			p.Store = changing(p.Store, func(tx store.Tx) store.Tx { return timeless{tx} })
+		}),
+	},
+	{
+		Name:   "a code survives its use",
+		About:  "A code stays live when its token is delivered, and delivers it again.",
+		Claims: []string{"ST-6.3-auth", "RGS-RègleProtocole"},
+		Reason: "the same request again",
+		Break: inProvisioning(func(p *mpp.Parts) {
+			p.Store = reissuing{changing(p.Store, func(tx store.Tx) store.Tx { return unused{tx} })}
+		}),
+	},
+	{
+		Name:   "a lost race counts as won",
+		About:  "That the token has moved in the meantime is found at the commit, and overlooked.",
+		Claims: []string{"ST-2.2.2-a", "ST-KEY-RC"},
+		Reason: "parallel phones use",
+		Break:  inProvisioning(func(p *mpp.Parts) { p.Store = careless{p.Store} }),
+	},
+	{
+		Name:   "wrong codes are not counted",
+		About:  "A code bears any number of wrong tries.",
+		Claims: []string{"ST-KEY-RC"},
+		Reason: "the right code after 5 failures",
+		Break: inProvisioning(func(p *mpp.Parts) {
+			p.Store = changing(p.Store, func(tx store.Tx) store.Tx { return patient{tx} })
+		}),
+	},
+	{
+		Name:   "refusals leave no record",
+		About:  "The audit holds what was delivered, and not what was refused.",
+		Claims: []string{"ST-2.2.2-c"},
+		Reason: "records of wrong code, delivery and replay",
+		Break: inProvisioning(func(p *mpp.Parts) {
+			p.Store = changing(p.Store, func(tx store.Tx) store.Tx { return discreet{tx} })
+		}),
+	},
+	{
+		Name:   "refusals leave at once",
+		About:  "A refusal does not wait for its grid.",
+		Claims: []string{"ST-2.2.2-a"},
+		Reason: "off the grid",
+		Break:  inProvisioning(func(p *mpp.Parts) { p.Waiter = impatient{} }),
+	},
+	{
+		Name:   "the random source stands still",
+		About:  "Each ephemeral key of the EPS is drawn from the same bytes.",
+		Claims: []string{"ST-KEY-K1K2"},
+		Reason: "two sessions have the same ephemeral key of the EPS",
+		Break:  inProvisioning(func(p *mpp.Parts) { p.Random = still{} }),
+	},
+}
+
+func inProvisioning(change func(*mpp.Parts)) func(*Seams) {
+	return func(s *Seams) { s.MPP = change }
+}
+
+// withoutRule leaves out one of the rules by which a request is judged.
+func withoutRule(name string) func(*mpp.Parts) {
+	return func(p *mpp.Parts) {
+		p.Rules = slices.DeleteFunc(mpp.Rules(), func(r mpp.Rule) bool { return r.Name == name })
+	}
+}
+
+// changing puts something before every transaction.
+func changing(s store.EPS, tx func(store.Tx) store.Tx) store.EPS { return changed{s, tx} }
+
+type changed struct {
+	store.EPS
+	tx func(store.Tx) store.Tx
+}
+
+func (s changed) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return s.EPS.Update(ctx, func(tx store.Tx) error { return fn(s.tx(tx)) })
+}
+
+// timeless uses codes as of a time when they were good.
+type timeless struct{ store.Tx }
+
+func (tx timeless) UseCode(locator string, _ time.Time) error {
+	return tx.Tx.UseCode(locator, time.Unix(0, 0).UTC())
+}
+
+// unused leaves codes live, and does not mind that a token has been delivered.
+type unused struct{ store.Tx }
+
+func (unused) UseCode(string, time.Time) error { return nil }
+
+func (tx unused) MoveToken(id reference.TokenID, from, to reference.State, fromVersion, toVersion uint64, at time.Time) error {
+	err := tx.Tx.MoveToken(id, from, to, fromVersion, toVersion, at)
+	if errors.Is(err, reference.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// reissuing shows delivered tokens as if they were still to be delivered.
+type reissuing struct{ store.EPS }
+
+func (s reissuing) View(ctx context.Context, fn func(store.Reader) error) error {
+	return s.EPS.View(ctx, func(tx store.Reader) error { return fn(reissuingReader{tx}) })
+}
+
+type reissuingReader struct{ store.Reader }
+
+func (tx reissuingReader) Token(id reference.TokenID) (reference.Token, error) {
+	t, err := tx.Reader.Token(id)
+	if t.State == reference.Provisioned {
+		t.State = reference.Issued
+	}
+	return t, err
+}
+
+// careless takes a conflict for success.
+type careless struct{ store.EPS }
+
+func (s careless) Update(ctx context.Context, fn func(store.Tx) error) error {
+	err := s.EPS.Update(ctx, fn)
+	if errors.Is(err, reference.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+type patient struct{ store.Tx }
+
+func (tx patient) CountFailure(locator string, _ int) (reference.RegistrationCode, error) {
+	return tx.CodeByLocator(locator)
+}
+
+type discreet struct{ store.Tx }
+
+func (tx discreet) Audit(r store.AuditRecord) error {
+	if r.Event == "refused" {
+		return nil
+	}
+	return tx.Tx.Audit(r)
+}
+
+type impatient struct{ mpp.SystemWaiter }
+
+func (impatient) Sleep(context.Context, time.Duration) {}
+
+// still gives the same bytes to each draw.
+type still struct{}
+
+func (still) Read(b []byte) (int, error) {
+	for i := 0; i < len(b); {
+		sum := sha256.Sum256([]byte("still"))
+		i += copy(b[i:], sum[:])
+	}
+	return len(b), nil
+}
+
+var _ io.Reader = still{}
