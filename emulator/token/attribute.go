@@ -65,8 +65,8 @@ type change int
 const (
 	fixed   change = iota // neither
 	free                  // both, either way
-	raised                // both, from false to true
-	lowered               // both, from true to false
+	raised                // both, until it is true
+	lowered               // both, until it is false
 	copied                // copy, either way
 	hides                 // copy, from false to true
 	seals                 // copy, from true to false

@@ -228,20 +228,26 @@ func (t *Token) Login(sh pkcs11.SessionHandle, userType uint, PIN string) error 
 }
 
 func (sl *slot) mayLogin(who role) error {
-	switch now := sl.role(); {
-	case now == who:
-		return rv(pkcs11.CKR_USER_ALREADY_LOGGED_IN)
-	case now != nobody:
-		return rv(pkcs11.CKR_USER_ANOTHER_ALREADY_LOGGED_IN)
-	case who == user:
-		return nil
+	if who == securityOfficer && sl.readOnly() {
+		return rv(pkcs11.CKR_SESSION_READ_ONLY_EXISTS)
 	}
+	switch sl.role() {
+	case nobody:
+		return nil
+	case who:
+		return rv(pkcs11.CKR_USER_ALREADY_LOGGED_IN)
+	}
+	return rv(pkcs11.CKR_USER_ANOTHER_ALREADY_LOGGED_IN)
+}
+
+// readOnly tells whether a read-only session is open.
+func (sl *slot) readOnly() bool {
 	for _, s := range sl.sessions {
 		if !s.rw {
-			return rv(pkcs11.CKR_SESSION_READ_ONLY_EXISTS)
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // Logout is C_Logout.

@@ -18,10 +18,10 @@ func (t *Token) DestroyObject(sh pkcs11.SessionHandle, oh pkcs11.ObjectHandle) e
 	switch {
 	case o == nil:
 		return rv(pkcs11.CKR_OBJECT_HANDLE_INVALID)
-	case !o.is(fDestroyable):
-		return rv(pkcs11.CKR_ACTION_PROHIBITED)
 	case o.is(fToken) && !s.rw:
 		return rv(pkcs11.CKR_SESSION_READ_ONLY)
+	case !o.is(fDestroyable):
+		return rv(pkcs11.CKR_ACTION_PROHIBITED)
 	}
 	return s.destroy(o)
 }
@@ -225,10 +225,10 @@ func (r *rule) permits(o *object, v []byte, who role, why occasion) error {
 	switch r.change {
 	case free:
 		permitted = modifiable
-	case raised: // and from then on read-only
-		permitted = on && !o.is(r.flag) && modifiable
+	case raised:
+		permitted = !o.is(r.flag) && modifiable
 	case lowered:
-		permitted = !on && o.is(r.flag) && (modifiable || why == copying)
+		permitted = o.is(r.flag) && (modifiable || why == copying)
 	case bySO:
 		permitted = modifiable && (!on || who == securityOfficer)
 	case copied:

@@ -121,6 +121,8 @@ var attributeScenarios = []scenario{
 	{name: "set an id", do: setting(aesOf(key16), attr(pkcs11.CKA_ID, "new"))},
 	{name: "set a date", meant: meant{"CKR_OK 3230333030313031", "CKR_OK CKR_GENERAL_ERROR", standard}, do: setting(aesOf(key16), attr(pkcs11.CKA_END_DATE, "20300101"))},
 	{name: "set sensitive", do: setting(aesOf(key16), attr(pkcs11.CKA_SENSITIVE, true))},
+	{name: "set not sensitive what is not", do: setting(aesOf(key16), off(pkcs11.CKA_SENSITIVE))},
+	{name: "set extractable what is", do: setting(aesOf(key16), attr(pkcs11.CKA_EXTRACTABLE, true))},
 	{name: "set not sensitive", do: setting(aesOf(key16, pkcs11.CKA_SENSITIVE), off(pkcs11.CKA_SENSITIVE))},
 	{name: "set sensitive again", do: setting(aesOf(key16, pkcs11.CKA_SENSITIVE), attr(pkcs11.CKA_SENSITIVE, true))},
 	{name: "set extractable", do: setting(aesOf(key16, pkcs11.CKA_SENSITIVE), attr(pkcs11.CKA_EXTRACTABLE, true))},

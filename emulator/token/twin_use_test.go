@@ -196,6 +196,16 @@ var usageScenarios = []scenario{
 			func(g *ground) error { return second(g.Sign(g.s, key16)) },
 			func(g *ground) error { return second(g.SignFinal(g.s)) })(g)
 	}},
+	{name: "a whole encryption after a part", meant: meant{"CKR_OK CKR_OPERATION_NOT_INITIALIZED", "CKR_OK CKR_OK", standard}, do: func(g *ground) string {
+		check(g.t, g.EncryptInit(g.s, with(pkcs11.CKM_AES_CBC, iv16), g.create(aesOf(key16, cE))))
+		return inTurn(func(g *ground) error { return second(g.EncryptUpdate(g.s, key16)) },
+			func(g *ground) error { return second(g.Encrypt(g.s, key16)) })(g)
+	}},
+	{name: "a whole decryption after a part", meant: meant{"CKR_OK CKR_OPERATION_NOT_INITIALIZED", "CKR_OK CKR_OK", standard}, do: func(g *ground) string {
+		check(g.t, g.DecryptInit(g.s, with(pkcs11.CKM_AES_CBC, iv16), g.create(aesOf(key16, cD))))
+		return inTurn(func(g *ground) error { return second(g.DecryptUpdate(g.s, key16)) },
+			func(g *ground) error { return second(g.Decrypt(g.s, key16)) })(g)
+	}},
 	{name: "signing beside encrypting", meant: meant{"CKR_OK", "CKR_OPERATION_ACTIVE", parallel}, do: func(g *ground) string {
 		check(g.t, g.EncryptInit(g.s, plain(pkcs11.CKM_AES_ECB), g.create(aesOf(key16, cE))))
 		return says(g.SignInit(g.s, plain(pkcs11.CKM_SHA256_HMAC), g.create(genericOf(key32, cS))))
@@ -383,6 +393,8 @@ var wrapScenarios = []scenario{
 		return says(second(g.DeriveKey(g.s, plain(pkcs11.CKM_AES_ECB_ENCRYPT_DATA), g.create(aesOf(key16, cDrv)), child(pkcs11.CKK_GENERIC_SECRET, 16))))
 	}},
 	{name: "derive a readable key from a sensitive one", meant: meant{"CKR_TEMPLATE_INCONSISTENT", "16 bytes", hiddenValue}, do: deriving(aesOf(key16, cDrv, pkcs11.CKA_SENSITIVE), key32, child(pkcs11.CKK_GENERIC_SECRET, 16)...)},
+	{name: "derive an unmodifiable key", do: deriving(aesOf(key16, cDrv), key32, append(child(pkcs11.CKK_GENERIC_SECRET, 16), off(pkcs11.CKA_MODIFIABLE))...)},
+	{name: "derive an unmodifiable key, said first", meant: meant{"16 bytes", "CKR_ATTRIBUTE_READ_ONLY", standard}, do: deriving(aesOf(key16, cDrv), key32, append([]*pkcs11.Attribute{off(pkcs11.CKA_MODIFIABLE)}, child(pkcs11.CKK_GENERIC_SECRET, 16)...)...)},
 	{name: "derive by CBC", do: cbcDerive(key32)},
 	{name: "derive by CBC from half a block", do: cbcDerive(key32[:24])},
 	{name: "derive with an empty check value", do: func(g *ground) string {
