@@ -57,8 +57,8 @@ func flow(t conformance.Target, p conformance.Profile) {
 
 		It("3: takes keys and code in one block under its public key", conformance.Claims("ST-6.3-3"), func() {
 			s.expectOpened()
-			Expect(s.session.Body).NotTo(ContainBytes(s.who.locator()), "the locator is in the request in clear")
-			Expect(s.session.Body).NotTo(ContainBytes(s.who.digits()), "the code is in the request in clear")
+			Expect(s.session.Body).NotTo(containBytes(s.who.locator()), "the locator is in the request in clear")
+			Expect(s.session.Body).NotTo(containBytes(s.who.digits()), "the code is in the request in clear")
 			conformance.Observe("a request of %d bytes with one RSA block of %d; neither part of the registration code is in it in clear",
 				len(s.session.Body), s.Pinned().Key.Size())
 		})
@@ -110,8 +110,8 @@ func (s story) expectOpened() {
 	Expect(s.refusal).NotTo(HaveOccurred(), "the phone does not accept the answer")
 }
 
-// ContainBytes matches a byte string that has text in it.
-func ContainBytes(text string) *containing { return &containing{text} }
+// containBytes matches a byte string that has text in it.
+func containBytes(text string) *containing { return &containing{text} }
 
 type containing struct{ text string }
 

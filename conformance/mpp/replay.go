@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -70,7 +71,7 @@ const (
 // record makes a call over TLS 1.2 and keeps all that the caller has sent.
 func record(ctx context.Context, s conformance.Surface, r conformance.Route) []byte {
 	GinkgoHelper()
-	var tape bytes.Buffer
+	var tape tape
 	d := dialer(s.Client)
 	d.TLSClientConfig.MaxVersion, d.TLSClientConfig.NextProtos = tls.VersionTLS12, []string{"http/1.1"}
 	d.ForceAttemptHTTP2, d.DisableKeepAlives = false, true
@@ -83,16 +84,30 @@ func record(ctx context.Context, s conformance.Surface, r conformance.Route) []b
 		conformance.Block("%s does not speak TLS 1.2, the newest whose records can be told apart", s.Name)
 	}
 	Expect(answered).To(BeNumerically("<", 500), "the call to %s that is recorded", s.Name)
-	return tape.Bytes()
+	return tape.bytes()
+}
+
+// tape keeps what a connection has sent.
+type tape struct {
+	mu   sync.Mutex
+	sent []byte
+}
+
+func (t *tape) bytes() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return bytes.Clone(t.sent)
 }
 
 type taped struct {
 	net.Conn
-	sent *bytes.Buffer
+	tape *tape
 }
 
 func (t taped) Write(b []byte) (int, error) {
-	t.sent.Write(b)
+	t.tape.mu.Lock()
+	t.tape.sent = append(t.tape.sent, b...)
+	t.tape.mu.Unlock()
 	return t.Conn.Write(b)
 }
 

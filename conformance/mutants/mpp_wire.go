@@ -48,7 +48,7 @@ var provisioningWire = []Mutant{
 		Name:   "the locator is left in a header",
 		About:  "A header made for debugging names the locator that a request was about.",
 		Claims: []string{"ST-6.5-M1"},
-		Reason: "the locator of the code is in the recorded session in clear",
+		Reason: "the locator of the code, in clear",
 		Break:  leavingLocator,
 	},
 	{
