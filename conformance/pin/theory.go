@@ -22,16 +22,18 @@ type sight struct {
 	total  int // PINs that explain it, over all experiments
 }
 
-// expectTheory counts the PINs that explain what was seen.
-func expectTheory(h *holder, all *oracle.Candidates) {
+// expectTheory counts the PINs that explain what was seen of the first victim.
+func expectTheory(victims []*holder, all *oracle.Candidates) {
 	GinkgoHelper()
+	h := victims[0]
+	kept, _ := survivors(phones(victims), all)
 	d := h.suite.Digits
 	sights := []sight{{label: "2 digits", digits: 2}, {label: "4 digits", digits: 4}, {label: "1 OTP", digits: d}, {label: "2 OTPs", digits: 2 * d}}
 	h.look(all, sights)
 	series := conformance.Series{
 		Name: "PINs that survive", XLabel: "seen by the attacker", YLabel: "PINs",
 		Caption: "Without an OTP all PINs survive. Each digit seen divides them by ten, as chance does, down to the right one: nothing but an OTP tells it.",
-		Labels:  []string{"nothing"}, Theory: []float64{solvedPINs}, Seen: []float64{float64(len(all.Survivors(h.suite, nil)))},
+		Labels:  []string{"nothing"}, Theory: []float64{solvedPINs}, Seen: []float64{float64(kept)},
 	}
 	for _, s := range sights {
 		series.Labels = append(series.Labels, s.label)
