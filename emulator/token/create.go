@@ -40,8 +40,7 @@ func (s *session) add(o *object, login uint64) (pkcs11.ObjectHandle, error) {
 	o.slot, o.owner = s.slot, s
 	o.handle = t.objects.reserve()
 	s.own(o.handle)
-	t.objects.put(o.handle, o)
-	s.slot.index.add(o)
+	s.slot.index.replace(nil, o, func() bool { t.objects.put(o.handle, o); return true })
 	if o.is(fPrivate) && s.slot.logins.Load() != login {
 		t.forget(o.handle)
 		return 0, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)

@@ -8,3 +8,35 @@ func Attributes() []uint {
 	}
 	return out
 }
+
+// Held counts what a module keeps: sessions, objects, and entries by which
+// objects are found.
+func (t *Token) Held() (sessions, objects, entries int) {
+	t.sessions.each(func(*session) { sessions++ })
+	t.objects.each(func(*object) { objects++ })
+	for _, sl := range t.slots {
+		for _, handles := range sl.index.found {
+			entries += len(handles)
+		}
+	}
+	return sessions, objects, entries
+}
+
+// BeforeLock has f run once before the storage of slot 0 is locked for the nth
+// time from now: what another process may do just then.
+func (t *Token) BeforeLock(nth int, f func()) {
+	t.slots[0].storage = &interrupted{storage: t.slots[0].storage, left: nth, f: f}
+}
+
+type interrupted struct {
+	storage
+	left int
+	f    func()
+}
+
+func (i *interrupted) lock() (func(), error) {
+	if i.left--; i.left == 0 {
+		i.f()
+	}
+	return i.storage.lock()
+}

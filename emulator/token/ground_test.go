@@ -40,9 +40,11 @@ func directoryToken(t testing.TB, dir string) *ground {
 	return loggedIn(t, open(t, dir))
 }
 
-func open(t testing.TB, dir string) *token.Token {
+// open opens the token in dir, made where it is not there yet, by its label:
+// "test" unless named.
+func open(t testing.TB, dir string, label ...string) *token.Token {
 	t.Helper()
-	m, err := token.New(token.Config{Dir: dir, Label: "test", SOPIN: soPIN, UserPIN: userPIN, PINCost: 4})
+	m, err := token.New(token.Config{Dir: dir, Label: append(label, "test")[0], SOPIN: soPIN, UserPIN: userPIN, PINCost: 4})
 	check(t, err)
 	t.Cleanup(m.Destroy)
 	return m

@@ -44,17 +44,16 @@ func (h *handles[T]) replace(handle uint, old, now *T) bool {
 	return p != nil && p.entries[handle%pageSize].CompareAndSwap(old, now)
 }
 
-// remove takes a value out and returns it; nil when it was gone.
-func (h *handles[T]) remove(handle uint) *T {
+// remove takes a value out, unless it is no longer there.
+func (h *handles[T]) remove(handle uint, v *T) bool {
 	p := h.find(handle)
-	if p == nil {
-		return nil
+	if p == nil || !p.entries[handle%pageSize].CompareAndSwap(v, nil) {
+		return false
 	}
-	v := p.entries[handle%pageSize].Swap(nil)
-	if v != nil && p.removed.Add(1) == pageSize {
+	if p.removed.Add(1) == pageSize {
 		h.drop(handle / pageSize)
 	}
-	return v
+	return true
 }
 
 // each calls f for every value, by ascending handle.

@@ -20,17 +20,46 @@ type indexKey struct {
 
 var indexed = []uint{pkcs11.CKA_LABEL, pkcs11.CKA_ID}
 
-func (x *index) add(o *object) {
-	for _, typ := range indexed {
-		if v := o.text(typ); len(v) > 0 {
-			x.put(indexKey{typ, string(v)}, o.handle)
+// replace makes change, which puts one state of an object in the place of
+// another, and follows it: a search finds the object before and after, under what
+// it then is. Either state may be nil. False is what change gave.
+func (x *index) replace(old, now *object, change func() bool) bool {
+	gone, come := keysOf(old), keysOf(now)
+	if len(gone)+len(come) == 0 {
+		return change()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !change() {
+		return false
+	}
+	for _, k := range gone {
+		delete(x.found[k], old.handle)
+		if len(x.found[k]) == 0 {
+			delete(x.found, k)
 		}
 	}
+	for _, k := range come {
+		x.put(k, now.handle)
+	}
+	return true
+}
+
+// keysOf are the entries of an object.
+func keysOf(o *object) []indexKey {
+	if o == nil {
+		return nil
+	}
+	var keys []indexKey
+	for _, typ := range indexed {
+		if v := o.text(typ); len(v) > 0 {
+			keys = append(keys, indexKey{typ, string(v)})
+		}
+	}
+	return keys
 }
 
 func (x *index) put(k indexKey, handle uint) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	if x.found == nil {
 		x.found = make(map[indexKey]map[uint]struct{})
 	}
@@ -38,23 +67,6 @@ func (x *index) put(k indexKey, handle uint) {
 		x.found[k] = make(map[uint]struct{})
 	}
 	x.found[k][handle] = struct{}{}
-}
-
-func (x *index) remove(o *object) {
-	for _, typ := range indexed {
-		if v := o.text(typ); len(v) > 0 {
-			x.drop(indexKey{typ, string(v)}, o.handle)
-		}
-	}
-}
-
-func (x *index) drop(k indexKey, handle uint) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.found[k], handle)
-	if len(x.found[k]) == 0 {
-		delete(x.found, k)
-	}
 }
 
 // lookup gives the handles of a search that names a label or an id; ok is false

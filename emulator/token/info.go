@@ -60,6 +60,8 @@ func (t *Token) GetTokenInfo(slotID uint) (pkcs11.TokenInfo, error) {
 		Model:              t.identity.Model,
 		SerialNumber:       t.identity.Serial,
 		Flags:              pkcs11.CKF_RNG | pkcs11.CKF_LOGIN_REQUIRED,
+		MaxSessionCount:    uint(t.most), // 0 is CK_EFFECTIVELY_INFINITE
+		MaxRwSessionCount:  uint(t.most),
 		MaxPinLen:          maxPIN,
 		MinPinLen:          minPIN,
 		TotalPublicMemory:  pkcs11.CK_UNAVAILABLE_INFORMATION,

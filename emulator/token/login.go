@@ -78,6 +78,9 @@ func (sl *slot) saveCard() error {
 // PIN is looked at: killing the process does not give it back.
 func (sl *slot) verify(who role, PIN string) ([]byte, error) {
 	err := sl.inStep(func() error {
+		if sl.card == nil {
+			return rv(pkcs11.CKR_TOKEN_NOT_RECOGNIZED)
+		}
 		p := sl.card.pin(who)
 		switch {
 		case p.Cost == 0:
@@ -91,13 +94,25 @@ func (sl *slot) verify(who role, PIN string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := sl.card.open(who, PIN)
+	opened := sl.card
+	key, err := opened.open(who, PIN)
 	if err != nil {
 		return nil, rv(pkcs11.CKR_PIN_INCORRECT)
 	}
-	return key, sl.inStep(func() error {
+	return key, sl.onCard(opened, func() error {
 		sl.card.pin(who).Tries = maxTries
 		return sl.saveCard()
+	})
+}
+
+// onCard runs f in step, unless another process initialised the token anew: a
+// key of the card before must not get into the one of now.
+func (sl *slot) onCard(c *card, f func() error) error {
+	return sl.inStep(func() error {
+		if !c.same(sl.card) {
+			return rv(pkcs11.CKR_TOKEN_NOT_RECOGNIZED)
+		}
+		return f()
 	})
 }
 
@@ -183,7 +198,7 @@ func (t *Token) SetPIN(sh pkcs11.SessionHandle, oldPIN, newPIN string) error {
 		return err
 	}
 	defer clear(key)
-	return sl.inStep(func() error {
+	return sl.onCard(sl.card, func() error {
 		if err := sl.card.set(who, newPIN, key, sl.cost()); err != nil {
 			return err
 		}
@@ -223,6 +238,9 @@ func (t *Token) Login(sh pkcs11.SessionHandle, userType uint, PIN string) error 
 	if err := sl.trouble(sl.exclusively(sl.reload)); err != nil {
 		sl.logout()
 		return err
+	}
+	if sl.role() != who {
+		return rv(pkcs11.CKR_TOKEN_NOT_RECOGNIZED) // initialised anew meanwhile
 	}
 	return nil
 }

@@ -144,15 +144,7 @@ func (s *session) replace(old, now *object) (bool, error) {
 	if old.is(fToken) {
 		return sl.replaceRecord(old, now)
 	}
-	if !sl.token.objects.replace(old.handle, old, now) {
-		return false, nil
-	}
-	sl.index.remove(old)
-	sl.index.add(now)
-	if sl.token.objects.get(now.handle) != now {
-		sl.index.remove(now) // destroyed in between
-	}
-	return true, nil
+	return sl.index.replace(old, now, func() bool { return sl.token.objects.replace(old.handle, old, now) }), nil
 }
 
 func (sl *slot) replaceRecord(old, now *object) (done bool, err error) {

@@ -118,6 +118,8 @@ func (t *Token) OpenSession(slotID uint, flags uint) (pkcs11.SessionHandle, erro
 		return 0, rv(pkcs11.CKR_TOKEN_NOT_RECOGNIZED)
 	case !rw && sl.role() == securityOfficer:
 		return 0, rv(pkcs11.CKR_SESSION_READ_WRITE_SO_EXISTS)
+	case t.most > 0 && len(sl.sessions) >= t.most:
+		return 0, rv(pkcs11.CKR_SESSION_COUNT)
 	}
 	s := &session{handle: t.sessions.reserve(), slot: sl, rw: rw}
 	sl.sessions[s.handle] = s
@@ -169,7 +171,7 @@ func (sl *slot) openSessions() []*session {
 // close ends a session that the caller holds.
 func (s *session) close() {
 	s.closed = true
-	s.slot.token.sessions.remove(s.handle)
+	s.slot.token.sessions.remove(s.handle, s)
 	s.ownedMu.Lock()
 	owned := s.owned
 	s.owned = nil

@@ -195,15 +195,13 @@ func (sl *slot) reloadObject(n name) error {
 func (sl *slot) adopt(o *object) {
 	o.slot = sl
 	had := sl.records[o.name.id]
-	if had == nil {
-		o.handle = sl.token.objects.reserve()
-	} else {
+	if had != nil {
 		o.handle = had.handle
-		sl.index.remove(had)
+	} else {
+		o.handle = sl.token.objects.reserve()
 	}
 	sl.records[o.name.id] = o
-	sl.token.objects.put(o.handle, o)
-	sl.index.add(o)
+	sl.index.replace(had, o, func() bool { sl.token.objects.put(o.handle, o); return true })
 }
 
 // drop takes a token object out of sight.
@@ -214,15 +212,19 @@ func (sl *slot) drop(o *object) {
 
 // forget ends a handle.
 func (t *Token) forget(handle uint) *object {
-	o := t.objects.remove(handle)
-	if o == nil {
-		return nil
+	for {
+		o := t.objects.get(handle)
+		if o == nil {
+			return nil
+		}
+		if !o.slot.index.replace(o, nil, func() bool { return t.objects.remove(handle, o) }) {
+			continue // changed meanwhile
+		}
+		if o.owner != nil {
+			o.owner.disown(handle)
+		}
+		return o
 	}
-	o.slot.index.remove(o)
-	if o.owner != nil {
-		o.owner.disown(handle)
-	}
-	return o
 }
 
 // logout ends a login: private objects are out of sight for good, their handles

@@ -16,6 +16,7 @@ package token
 
 import (
 	"crypto/rand"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -44,6 +45,9 @@ type Config struct {
 	// 0 means 15, some 60 ms and 32 MiB for a login.
 	PINCost int
 
+	// MaxSessions is how many sessions a token has at once; 0 is no limit.
+	MaxSessions int
+
 	Identity Identity
 	Log      *slog.Logger // says what CKR_DEVICE_ERROR cannot; nil is silence
 }
@@ -61,6 +65,7 @@ type Token struct {
 	identity Identity
 	random   io.Reader
 	pinCost  int
+	most     int // sessions of a slot; 0: no limit
 	log      *slog.Logger
 	slots    []*slot
 
@@ -73,7 +78,7 @@ var _ cryptoki.Module = (*Token)(nil)
 
 // New makes a module. Its errors say what is wrong with the directory.
 func New(c Config) (*Token, error) {
-	t := &Token{identity: c.Identity.withDefaults(), random: c.Random, pinCost: c.PINCost, log: c.Log}
+	t := &Token{identity: c.Identity.withDefaults(), random: c.Random, pinCost: c.PINCost, most: c.MaxSessions, log: c.Log}
 	if t.random == nil {
 		t.random = rand.Reader
 	} else {
@@ -84,6 +89,9 @@ func New(c Config) (*Token, error) {
 	}
 	if t.pinCost == 0 {
 		t.pinCost = defaultPINCost
+	}
+	if t.pinCost < minPINCost || t.pinCost > maxPINCost {
+		return nil, fmt.Errorf("token: PINCost %d: scrypt's N is 2^%d to 2^%d here", t.pinCost, minPINCost, maxPINCost)
 	}
 	for id := range max(1, c.Slots) {
 		sl, err := t.openSlot(uint(id), c.Dir)

@@ -3,6 +3,7 @@ package token_test
 import (
 	"bytes"
 	"crypto/aes"
+	"crypto/cipher"
 	"fmt"
 
 	"github.com/miekg/pkcs11"
@@ -10,13 +11,17 @@ import (
 
 // zeroBlock is the check value of an AES key.
 func zeroBlock(key []byte) []byte {
+	out := make([]byte, 16)
+	blockOf(key).Encrypt(out, out)
+	return out[:3]
+}
+
+func blockOf(key []byte) cipher.Block {
 	b, err := aes.NewCipher(key)
 	if err != nil {
 		panic(err)
 	}
-	out := make([]byte, 16)
-	b.Encrypt(out, out)
-	return out[:3]
+	return b
 }
 
 // reading is the value of an attribute of an object.
