@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"time"
@@ -82,6 +83,21 @@ func ask(ctx context.Context, c *http.Client, s conformance.Surface, r conforman
 func status(ctx context.Context, c *http.Client, s conformance.Surface, r conformance.Route) int {
 	GinkgoHelper()
 	return ask(ctx, c, s, r).Status
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// exchange makes a call and reads the answer.
+func exchange(c *http.Client, r *http.Request) (conformance.Answer, error) {
+	start := time.Now()
+	resp, err := c.Do(r)
+	if err != nil {
+		return conformance.Answer{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return conformance.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, Took: time.Since(start)}, err
 }
 
 // dialer gives a copy of how a client connects.

@@ -2,9 +2,10 @@
 // attacker on that way may try. The phone is package oracle's.
 //
 // Start at Family. flow.go is the story of one provisioning, told by what was on the wire
-// and in the HSM's trace; codes.go the registration code; hostile.go and input.go what is
-// changed on its way; listeners.go, callers.go and transport.go who gets in where. eps.go
-// and refusal.go have the words that all of them use.
+// and in the HSM's trace; codes.go and othereps.go the registration code; keys.go, block.go and
+// mutual.go who can ask and who can answer; wire.go, replay.go, hostile.go and input.go what
+// an attacker sees, repeats and changes; listeners.go, callers.go and transport.go who gets
+// in where. eps.go, refusal.go and store.go have the words that all of them use.
 package mpp
 
 import (
@@ -25,6 +26,8 @@ func specs(t conformance.Target, p conformance.Profile) {
 	codes(t)
 	otherEPS(t)
 	keys(t)
+	block(t)
+	mutual(t)
 	recorded(t)
 	replayed(t)
 	changed(t, p)

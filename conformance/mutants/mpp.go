@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"slices"
 	"time"
 
@@ -70,6 +69,13 @@ var provisioningCodes = []Mutant{
 		Break: inProvisioning(func(p *mpp.Parts) {
 			p.Store = changing(p.Store, func(tx store.Tx) store.Tx { return discreet{tx} })
 		}),
+	},
+	{
+		Name:   "requests of strangers are not counted",
+		About:  "What is refused before its sender is known leaves no trace in the audit.",
+		Claims: []string{"ST-2.2.2-c"},
+		Reason: "requests of a stranger that the audit has counted",
+		Break:  inProvisioning(func(p *mpp.Parts) { p.Rejects = nil }),
 	},
 	{
 		Name:   "refusals leave at once",
@@ -187,5 +193,3 @@ func (still) Read(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
-
-var _ io.Reader = still{}
