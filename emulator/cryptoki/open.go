@@ -4,8 +4,10 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"github.com/miekg/pkcs11"
 )
@@ -23,23 +25,48 @@ func Open(path string) (Module, error) {
 var ErrNotLibrary = errors.New("not a PKCS#11 library for this machine")
 
 func whyNot(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return fs.ErrNotExist
 	}
-	if info.IsDir() {
-		return fmt.Errorf("is a directory: %w", ErrNotLibrary)
-	}
-	f, err := elf.Open(path)
 	if err != nil {
-		return ErrNotLibrary
+		return fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return fmt.Errorf("is a directory: %w", ErrNotLibrary)
+	}
+	return fmt.Errorf("%s: %w", fault(f, path), ErrNotLibrary)
+}
+
+// fault says why the content of a file cannot be loaded.
+func fault(content io.ReaderAt, path string) string {
+	f, err := elf.NewFile(content)
+	if err != nil {
+		return "is no ELF file"
+	}
+	defer f.Close()
+	switch {
+	case f.Class != elf.ELFCLASS64:
+		return "is a 32-bit library, this program has 64"
+	case f.Machine != machines[runtime.GOARCH]:
+		return fmt.Sprintf("is built for %s, this machine is %s", f.Machine, runtime.GOARCH)
+	case f.Type != elf.ET_DYN:
+		return "is no shared library"
+	case !exports(f, "C_GetFunctionList"):
+		return "has no C_GetFunctionList"
+	}
+	return "cannot be linked (try: ldd " + path + ")"
+}
+
+var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+
+func exports(f *elf.File, name string) bool {
 	symbols, _ := f.DynamicSymbols() // none: the same answer
 	for _, s := range symbols {
-		if s.Name == "C_GetFunctionList" {
-			return fmt.Errorf("cannot be linked (try: ldd %s): %w", path, ErrNotLibrary)
+		if s.Name == name && s.Section != elf.SHN_UNDEF {
+			return true
 		}
 	}
-	return fmt.Errorf("has no C_GetFunctionList: %w", ErrNotLibrary)
+	return false
 }
