@@ -207,6 +207,49 @@ func TestCheckValue(t *testing.T) {
 	}
 }
 
+// Once emptied, a check value is gone: from the object, its copies, and what a
+// restart reads. Nothing brings it back.
+func TestCheckValueIsGoneForGood(t *testing.T) {
+	dir := t.TempDir()
+	g := directoryToken(t, dir)
+	empty := attr(pkcs11.CKA_CHECK_VALUE, []byte{})
+	sum := sha1.Sum(key32)
+	h := g.create(append(genericOf(key32, pkcs11.CKA_TOKEN), attr(pkcs11.CKA_LABEL, "seed")))
+	wants(t, "set to a wrong one", g.SetAttributeValue(g.s, h, []*pkcs11.Attribute{attr(pkcs11.CKA_CHECK_VALUE, "abc")}), pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
+	wants(t, "set to its own", g.SetAttributeValue(g.s, h, []*pkcs11.Attribute{attr(pkcs11.CKA_CHECK_VALUE, sum[:3])}), 0)
+	fixed := g.create(append(genericOf(key32), attr(pkcs11.CKA_MODIFIABLE, false)))
+	_, err := g.CopyObject(g.s, fixed, []*pkcs11.Attribute{empty})
+	wants(t, "emptied in a copy of what is not modifiable", err, pkcs11.CKR_ATTRIBUTE_READ_ONLY)
+	copied, err := g.CopyObject(g.s, h, []*pkcs11.Attribute{empty, attr(pkcs11.CKA_LABEL, "copy")})
+	check(t, err)
+	check(t, g.SetAttributeValue(g.s, h, []*pkcs11.Attribute{empty}))
+	for _, gone := range []pkcs11.ObjectHandle{h, copied} {
+		wants(t, "set back", g.SetAttributeValue(g.s, gone, []*pkcs11.Attribute{attr(pkcs11.CKA_CHECK_VALUE, sum[:3])}), pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
+		_, err := g.CopyObject(g.s, gone, []*pkcs11.Attribute{attr(pkcs11.CKA_CHECK_VALUE, sum[:3])})
+		wants(t, "brought back in a copy", err, pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
+	}
+	g.Destroy()
+	g = directoryToken(t, dir)
+	for _, label := range []string{"seed", "copy"} {
+		if v, err := g.read(g.named(label), pkcs11.CKA_CHECK_VALUE); err != nil || len(v) != 0 {
+			t.Errorf("%s: after a restart %x, %v", label, v, err)
+		}
+	}
+}
+
+// A wrapping key may say that what it unwraps has no check value.
+func TestCheckValueInAnUnwrapTemplate(t *testing.T) {
+	g := memoryToken(t)
+	answer := nested(pkcs11.CKA_UNWRAP_TEMPLATE, []*pkcs11.Attribute{attr(pkcs11.CKA_CHECK_VALUE, []byte{})}, func(a *pkcs11.Attribute) string {
+		h, err := g.UnwrapKey(g.s, kw, g.create(append(aesOf(key16, cU), a)), wrapped(key16, key32), unwrapped(pkcs11.CKK_GENERIC_SECRET))
+		check(t, err)
+		return gives(g.read(h, pkcs11.CKA_CHECK_VALUE))
+	})
+	if answer != "" {
+		t.Errorf("reads %s", answer)
+	}
+}
+
 // changes lists what C_SetAttributeValue and C_CopyObject may do.
 var changes = []struct {
 	typ       uint

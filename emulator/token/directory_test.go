@@ -2,11 +2,14 @@ package token_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,21 +93,93 @@ func (g *ground) everything() map[string]bool {
 // Nothing secret stands in the files, nor what a private object is called.
 func TestDirectoryIsSealed(t *testing.T) {
 	dir := t.TempDir()
-	g := directoryToken(t, dir)
-	value := []byte("a canary of thirty-two bytes....")
-	g.create(secretKey(pkcs11.CKK_AES, value, append(on(pkcs11.CKA_TOKEN), attr(pkcs11.CKA_LABEL, "private label"))))
-	g.create(secretKey(pkcs11.CKK_AES, value, append(on(pkcs11.CKA_TOKEN), attr(pkcs11.CKA_LABEL, "public label"), attr(pkcs11.CKA_PRIVATE, false))))
-	found := map[string]bool{}
-	for _, content := range files(t, dir) {
-		for _, needle := range []string{string(value), "private label", "public label", userPIN, soPIN} {
-			found[needle] = found[needle] || bytes.Contains(content, []byte(needle))
+	m := open(t, dir)
+	g := loggedIn(t, m)
+	secrets, controls := g.fillWithNeedles()
+	secrets["the token key"] = m.TokenKey()
+	for _, PIN := range []string{userPIN, soPIN, "another PIN", "a third PIN"} {
+		secrets["PIN "+PIN] = []byte(PIN)
+	}
+	check(t, g.SetPIN(g.s, userPIN, "another PIN"))
+	check(t, g.SetPIN(g.s, "another PIN", "a third PIN"))
+
+	haystack := everyByte(t, dir)
+	for name, needle := range controls {
+		if !holds(haystack, needle) {
+			t.Errorf("%s: not found, though it must be: the hunt is blind", name)
 		}
 	}
-	for needle, there := range found {
-		if there != (needle == "public label") { // the one that proves the search
-			t.Errorf("%q in a file: %v", needle, there)
+	for name, needle := range secrets {
+		if holds(haystack, needle) {
+			t.Errorf("%s stands in the files", name)
+		}
+		for _, spelling := range spellings(needle) { // each would be found
+			if !holds(append(bytes.Clone(haystack), spelling...), needle) {
+				t.Errorf("%s: %x would not be found", name, spelling)
+			}
 		}
 	}
+}
+
+// fillWithNeedles stores a key of each kind, and gives what must not be found in
+// the files, and what must.
+func (g *ground) fillWithNeedles() (secrets, controls map[string][]byte) {
+	g.t.Helper()
+	readable := append(on(pkcs11.CKA_TOKEN, pkcs11.CKA_EXTRACTABLE), attr(pkcs11.CKA_SENSITIVE, false))
+	public, private, err := g.GenerateKeyPair(g.s, plain(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN),
+		append(on(pkcs11.CKA_TOKEN), attr(pkcs11.CKA_MODULUS_BITS, 1024), attr(pkcs11.CKA_PRIVATE, false)), readable)
+	check(g.t, err)
+	secrets, controls = map[string][]byte{}, map[string][]byte{"public label": []byte("public label")}
+	for _, k := range g.everyWay(readable...) {
+		secrets[k.how+" key"], err = g.read(k.h, pkcs11.CKA_VALUE)
+		check(g.t, err)
+	}
+	for _, typ := range rsaParts[2:] {
+		secrets[cryptoki.AttributeName(typ)], err = g.read(private, typ)
+		check(g.t, err)
+	}
+	controls["modulus"], err = g.read(public, pkcs11.CKA_MODULUS)
+	check(g.t, err)
+	secrets["private label"], secrets["private data"] = []byte("private label"), []byte("private data")
+	g.create(append(aesOf(key16, pkcs11.CKA_TOKEN), attr(pkcs11.CKA_LABEL, "private label")))
+	g.create([]*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_DATA), attr(pkcs11.CKA_TOKEN, true), attr(pkcs11.CKA_PRIVATE, true), attr(pkcs11.CKA_VALUE, "private data")})
+	secrets["value of a public object"] = random(32)
+	h := g.create(append(secretKey(pkcs11.CKK_AES, secrets["value of a public object"], readable), attr(pkcs11.CKA_PRIVATE, false), attr(pkcs11.CKA_LABEL, "public label")))
+	check(g.t, g.SetAttributeValue(g.s, h, on(pkcs11.CKA_SENSITIVE)))
+	return secrets, controls
+}
+
+// everyByte is all that a directory holds, names and contents.
+func everyByte(t *testing.T, dir string) []byte {
+	t.Helper()
+	var all []byte
+	check(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		all = append(all, d.Name()...)
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		all = append(all, content...)
+		return err
+	}))
+	return all
+}
+
+func holds(haystack, needle []byte) bool {
+	for _, s := range spellings(needle) {
+		if bytes.Contains(haystack, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// spellings are the ways in which a value may stand somewhere.
+func spellings(v []byte) [][]byte {
+	backwards := bytes.Clone(v)
+	slices.Reverse(backwards)
+	return [][]byte{v, backwards, fmt.Appendf(nil, "%x", v), fmt.Appendf(nil, "%X", v),
+		[]byte(base64.RawStdEncoding.EncodeToString(v)), []byte(base64.RawURLEncoding.EncodeToString(v))}
 }
 
 // Before a login the public attributes of public objects are there; their

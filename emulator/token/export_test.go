@@ -1,5 +1,7 @@
 package token
 
+import "bytes"
+
 // Attributes are the types of all attributes that this token knows.
 func Attributes() []uint {
 	var out []uint
@@ -21,6 +23,9 @@ func (t *Token) Held() (sessions, objects, entries int) {
 	}
 	return sessions, objects, entries
 }
+
+// TokenKey is the key under which slot 0 seals what it stores.
+func (t *Token) TokenKey() []byte { return bytes.Clone(t.slots[0].key) }
 
 // BeforeLock has f run once before the storage of slot 0 is locked for the nth
 // time from now: what another process may do just then.

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/miekg/pkcs11"
@@ -97,6 +98,65 @@ func TestPINCounter(t *testing.T) {
 	check(t, g.InitPIN(g.s, userPIN))
 	check(t, g.Logout(g.s))
 	wants(t, "after the SO set it again", g.Login(g.s, pkcs11.CKU_USER, userPIN), 0)
+}
+
+// The security officer's PIN locks by itself, and C_InitToken is no way around.
+func TestSOPINCounter(t *testing.T) {
+	g := memoryToken(t)
+	check(t, logout(g))
+	const low, final, locked = pkcs11.CKF_SO_PIN_COUNT_LOW, pkcs11.CKF_SO_PIN_FINAL_TRY, pkcs11.CKF_SO_PIN_LOCKED
+	for n := 1; n <= 10; n++ {
+		wants(t, "wrong PIN", wrongSO(g), pkcs11.CKR_PIN_INCORRECT)
+		want := map[bool]uint{true: low}[n < 9] | map[int]uint{9: low | final, 10: locked}[n]
+		if got := g.pinFlags(soFlags); got != fmt.Sprintf("%#x", want) {
+			t.Errorf("after %d wrong PINs the flags are %s, want %#x", n, got, want)
+		}
+	}
+	wants(t, "the right PIN, too late", loginSO(g), pkcs11.CKR_PIN_LOCKED)
+	wants(t, "the user", loginUser(g), 0)
+	check(t, g.CloseAllSessions(0))
+	wants(t, "C_InitToken", g.InitToken(0, soPIN, "new"), pkcs11.CKR_PIN_LOCKED)
+	g.s = g.session()
+	wants(t, "the user, still", loginUser(g), 0)
+}
+
+// Every call that looks at a PIN counts on the same counter.
+func TestEveryTryCounts(t *testing.T) {
+	g := memoryToken(t)
+	for n := range 10 {
+		err := g.SetPIN(g.s, "000000", "654321")
+		wants(t, fmt.Sprint("C_SetPIN ", n), err, pkcs11.CKR_PIN_INCORRECT)
+	}
+	wants(t, "C_SetPIN with the right PIN", g.SetPIN(g.s, userPIN, "654321"), pkcs11.CKR_PIN_LOCKED)
+	check(t, logout(g))
+	wants(t, "C_Login with the right PIN", loginUser(g), pkcs11.CKR_PIN_LOCKED)
+	check(t, g.CloseAllSessions(0))
+	for n := range 10 {
+		wants(t, fmt.Sprint("C_InitToken ", n), g.InitToken(0, "00000000", "new"), pkcs11.CKR_PIN_INCORRECT)
+	}
+	g.s = g.session()
+	wants(t, "the security officer", loginSO(g), pkcs11.CKR_PIN_LOCKED)
+}
+
+func TestSessionLimit(t *testing.T) {
+	m, err := token.New(token.Config{Label: "test", SOPIN: soPIN, UserPIN: userPIN, MaxSessions: 3})
+	check(t, err)
+	g := loggedIn(t, m)
+	second, third := g.session(), g.session()
+	for _, flags := range []uint{ro, rw} {
+		_, err := m.OpenSession(0, flags)
+		wants(t, "a fourth session", err, pkcs11.CKR_SESSION_COUNT)
+	}
+	info, err := m.GetTokenInfo(0)
+	if err != nil || info.MaxSessionCount != 3 || info.MaxRwSessionCount != 3 || info.SessionCount != 3 || info.RwSessionCount != 3 {
+		t.Errorf("%+v, %v", info, err)
+	}
+	check(t, m.CloseSession(second))
+	again, err := m.OpenSession(0, ro)
+	wants(t, "after one was closed", err, 0)
+	if again == second || again == third {
+		t.Errorf("session handle %d came back", again)
+	}
 }
 
 func TestSetPIN(t *testing.T) {
