@@ -21,18 +21,18 @@ func binding(w *world) {
 		alice, bob := w.equipped(ctx, conformance.EnrolRequest{}), w.equipped(ctx, conformance.EnrolRequest{})
 		before := w.credentials(ctx)
 		forged := w.forgeries(alice, bob)
+		genuine, _ := w.creation(alice.Token)
 		for _, f := range forged {
 			Expect(w.deliver(ctx, f.bytes)).To(Equal(http.StatusForbidden), "%s: status of the answer", f.what)
 		}
 		Expect(w.credentials(ctx)).To(Equal(before), "a changed message has changed the authentication server's rows")
 
-		e, _ := w.creation(alice.Token)
-		again := w.deliver(ctx, encoded(e.Body, e.MAC))
+		again := w.deliver(ctx, encoded(genuine.Body, genuine.MAC))
 		Expect(w.credentials(ctx)).To(Equal(before), "a replayed message has changed the authentication server's rows")
 
 		Expect(bob.accepted(ctx, alice.otp())).To(BeFalse(), "an OTP of one user is accepted for another")
 		Expect(alice.accepted(ctx, alice.otp())).To(BeTrue(), "after that the right OTP is refused")
-		conformance.Observe("%d messages with parts of another's, each refused with 403; the message itself once more, answered %d; no row changed, and each user's OTPs stayed the user's.", len(forged), again)
+		conformance.Observe("%d messages with parts of another's, each refused with 403; the message itself once more, answered %d; no row changed, and each user's OTPs stayed the user's", len(forged), again)
 	})
 	It("puts a MAC over identity and cryptogram of each row there", conformance.Claims("ST-PLUGIN-BIND"), func(ctx SpecContext) {
 		w.people(ctx)
@@ -43,7 +43,7 @@ func binding(w *world) {
 		for _, r := range all {
 			Expect(s.mac(key, r.vouched())).To(Equal(r["mac"]), "the MAC of a row is not the one over all its fields")
 		}
-		conformance.Observe("the MACs of %d rows are those of ROW-AS over user, token, suite, cryptogram, counters, state and version.", len(all))
+		conformance.Observe("the MACs of %d rows are those of ROW-AS over user, token, suite, cryptogram, counters, state and version", len(all))
 	})
 }
 

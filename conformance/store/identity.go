@@ -28,14 +28,14 @@ func identity(w *world) {
 		var deviations []string
 		for _, e := range evaluated {
 			Expect(parts[e.part]).To(MatchRegexp(`\S.* \S*\d`), "the %s tells no name and version", e.part)
-			conformance.Observe("%s: %s.", e.part, parts[e.part])
+			conformance.Observe("%s: %s", e.part, parts[e.part])
 			if !strings.EqualFold(parts[e.part], e.version) {
 				deviations = append(deviations, e.part+" (evaluated: "+e.version+")")
 			}
 		}
 		w.expectSameHSM(ctx)
 		w.expectSameProduct(ctx)
-		conformance.Observe("Other than in the security target: %s.", strings.Join(deviations, ", "))
+		conformance.Observe("other than in the security target: %s", strings.Join(deviations, ", "))
 	})
 }
 
@@ -97,7 +97,7 @@ func (w *world) expectSameProduct(ctx context.Context) {
 		}
 		if v, ok := told["version"].(string); ok && version.MatchString(v) {
 			Expect(conformance.Public(v)).To(Equal(conformance.Public(w.Identity().Version)), "the API tells another version")
-			conformance.Observe("The API tells version %s too.", v)
+			conformance.Observe("the API tells version %s too", v)
 		}
 	}
 }

@@ -15,28 +15,28 @@ import (
 
 // key is a permanent key of the two tokens (DESIGN §4, keys and tokens).
 type key struct {
-	label  string // pattern
-	class  uint
-	uses   []uint
-	master bool // generated on its token, and lets out one kind of key
+	label string // pattern
+	class uint
+	uses  []uint
+	born  bool // on its token, and never elsewhere
 }
 
 // keys are all permanent keys by the token that they live on.
 var keys = map[string][]key{
 	"eps": {
-		{label: `MK-(DBK|TRK)`, class: pkcs11.CKO_SECRET_KEY, uses: both, master: true},
-		{label: `IDX|AUDIT`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}},
+		{label: `MK-(DBK|TRK)`, class: pkcs11.CKO_SECRET_KEY, uses: both, born: true},
+		{label: `IDX|AUDIT`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}, born: true},
 		{label: `PLK/.+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}},
 		{label: `PLK-R/.+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_VERIFY}},
-		{label: `MPP/2`, class: pkcs11.CKO_PRIVATE_KEY, uses: []uint{pkcs11.CKA_UNWRAP}},
+		{label: `MPP/2`, class: pkcs11.CKO_PRIVATE_KEY, uses: []uint{pkcs11.CKA_UNWRAP}, born: true},
 	},
 	"authserver": {
-		{label: `ASK`, class: pkcs11.CKO_SECRET_KEY, uses: both, master: true},
-		{label: `ROW-AS`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}},
+		{label: `ASK`, class: pkcs11.CKO_SECRET_KEY, uses: both, born: true},
+		{label: `ROW-AS`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}, born: true},
 		{label: `TRK/\d+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_UNWRAP}},
 		{label: `PLK/\d+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_VERIFY}},
 		{label: `PLK-R/\d+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}},
-		{label: `PAIR|IMPORT`, class: pkcs11.CKO_PRIVATE_KEY, uses: []uint{pkcs11.CKA_UNWRAP}},
+		{label: `PAIR|IMPORT`, class: pkcs11.CKO_PRIVATE_KEY, uses: []uint{pkcs11.CKA_UNWRAP}, born: true},
 	},
 }
 

@@ -25,7 +25,7 @@ func masters(w *world) {
 					n++
 				}
 			}
-			conformance.Observe("%s: %d permanent keys, each expected, sensitive, not extractable, not modifiable, not copyable, with its one use.", which, n)
+			conformance.Observe("%s: %d permanent keys, each expected, sensitive, not extractable, not modifiable, not copyable, with its one use", which, n)
 		}
 	})
 	It("lets no master key out, by no call", conformance.Claims("ST-KEY-MK"), func(ctx SpecContext) {
@@ -35,7 +35,7 @@ func masters(w *world) {
 			for _, label := range masterLabels[which] {
 				n += s.expectKept(s.secret(label), label)
 			}
-			conformance.Observe("%s: %d attempts to read, wrap, copy, change or otherwise use %d master keys, all refused.", which, n, len(masterLabels[which]))
+			conformance.Observe("%s: %d attempts to read, wrap, copy, change or otherwise use %d master keys, all refused", which, n, len(masterLabels[which]))
 		}
 	})
 }
@@ -54,7 +54,7 @@ var kept = []flag{
 	{pkcs11.CKA_MODIFIABLE, false}, {pkcs11.CKA_COPYABLE, false},
 }
 
-// born are attributes that the token itself gives: of keys that were generated in it.
+// born is what the token itself says of keys that were generated in it.
 var born = []flag{{pkcs11.CKA_LOCAL, true}, {pkcs11.CKA_ALWAYS_SENSITIVE, true}, {pkcs11.CKA_NEVER_EXTRACTABLE, true}}
 
 func (s session) expectAttributes(o pkcs11.ObjectHandle, class uint) {
@@ -63,7 +63,7 @@ func (s session) expectAttributes(o pkcs11.ObjectHandle, class uint) {
 	k, ok := known(s.which, label, class)
 	Expect(ok).To(BeTrue(), "the token of %s has a permanent key that nobody expects, called %q", s.which, label)
 	due := kept
-	if k.master || class == pkcs11.CKO_PRIVATE_KEY {
+	if k.born {
 		due = append(due[:len(due):len(due)], born...)
 	}
 	for _, use := range usages {

@@ -39,7 +39,7 @@ func mechanisms(w *world) {
 		delivery := w.traced(func() { u.provision(ctx) })
 		Expect(keyCalls(enrolment)).To(Equal(enrolling), "enrolment: %s", tell(keyCalls(enrolment)))
 		Expect(keyCalls(delivery)).To(Equal(provisioning), "provisioning: %s", tell(keyCalls(delivery)))
-		conformance.Observe("enrolment: %s. Provisioning: %s.", tell(keyCalls(enrolment)), tell(keyCalls(delivery)))
+		conformance.Observe("enrolment: %s; provisioning: %s", tell(keyCalls(enrolment)), tell(keyCalls(delivery)))
 	})
 	It("makes every KEK, TOK and C sensitive and without a check value", conformance.Claims("ST-6.2.1-a"), func(ctx SpecContext) {
 		mark := w.tracer().Mark()
@@ -55,7 +55,7 @@ func mechanisms(w *world) {
 				silent++
 			}
 		}
-		conformance.Observe("%d keys were made for an enrolment, a provisioning and a validation: each sensitive, %d with an empty CKA_CHECK_VALUE in its template, %d unwrapped without it.", n, n-silent, silent)
+		conformance.Observe("%d keys were made for an enrolment, a provisioning and a validation: each sensitive, %d with an empty CKA_CHECK_VALUE in its template, %d unwrapped without it", n, n-silent, silent)
 		for _, which := range tokens {
 			w.expectResidents(ctx, which, silent > 0)
 		}

@@ -17,7 +17,7 @@ func persistence(w *world) {
 		Expect(u.accepted(ctx, u.otp())).To(BeTrue(), "the next OTP is refused after the restart")
 		late.provision(ctx)
 		Expect(late.accepted(ctx, late.otp())).To(BeTrue(), "a token delivered after the restart is refused")
-		conformance.Observe("after a restart of both servers the next OTP of a phone was accepted, and a token enrolled before was delivered and accepted.")
+		conformance.Observe("after a restart of both servers the next OTP of a phone was accepted, and a token enrolled before was delivered and accepted")
 	})
 	It("has one TOK for each service", conformance.Claims("ST-B7"), func(ctx SpecContext) {
 		here := w.equipped(ctx, conformance.EnrolRequest{})
@@ -26,6 +26,6 @@ func persistence(w *world) {
 		Expect(there.accepted(ctx, here.otp())).To(BeFalse(), "an OTP of one service is accepted at the other")
 		Expect(there.accepted(ctx, there.otp())).To(BeTrue(), "the service's own OTP is refused")
 		Expect(here.accepted(ctx, here.otp())).To(BeTrue(), "the service's own OTP is refused")
-		conformance.Observe("one user at two services: two TOKs, and neither service accepts the other's OTPs.")
+		conformance.Observe("one user at two services: two TOKs, and neither service accepts the other's OTPs")
 	})
 }

@@ -118,6 +118,16 @@ func every(people []*user, of func(*user) []needle) []needle {
 	return all
 }
 
+// expectInUse fails where a public value, the id of a token, is in none of a group of
+// places: then they are not those that the target writes to.
+func expectInUse(token string, groups ...[]place) {
+	GinkgoHelper()
+	for _, group := range groups {
+		used := slices.ContainsFunc(group, func(p place) bool { return bytes.Contains(p.data, []byte(token)) })
+		Expect(used).To(BeTrue(), "the id of a token is not in %s, nor in %d more places like it", group[0].name, len(group)-1)
+	}
+}
+
 func observeSearch(patterns, places, bytes int) {
-	conformance.Observe("%d patterns searched in %d places with %d bytes: none found. Each was found in a copy of each place where it had been planted", patterns, places, bytes)
+	conformance.Observe("%d patterns searched in %d places with %d bytes, none found; each was found in a copy of each place where it had been planted", patterns, places, bytes)
 }

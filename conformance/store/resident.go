@@ -16,7 +16,7 @@ import (
 func (w *world) expectResidents(ctx context.Context, which string, silent bool) {
 	GinkgoHelper()
 	if !w.Capabilities()[conformance.CanSeeObjects] {
-		conformance.Observe("The objects themselves could not be read back.")
+		conformance.Observe("the objects themselves could not be read back")
 		return
 	}
 	s := open(ctx, w.Target, which)
@@ -29,7 +29,7 @@ func (w *world) expectResidents(ctx context.Context, which string, silent bool) 
 		Expect(s.is(o, pkcs11.CKA_SENSITIVE)).To(BeTrue(), "a session key on the token of %s is not sensitive", which)
 		s.beRefused("a session key", s.exports(o, nil))
 	}
-	conformance.Observe("%s: %d session keys read back, each sensitive, without a check value.", which, len(residents))
+	conformance.Observe("%s: %d session keys read back, each sensitive, without a check value", which, len(residents))
 }
 
 // unwrappedSilently is a generic secret made as C and TOK are.

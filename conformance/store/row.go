@@ -26,7 +26,7 @@ func row(w *world) {
 		Expect(s.valueOf(c)).To(Equal(u.grant.Inner().C), "what DBK opens is not C")
 		Expect(u.accepted(ctx, s.otpUnder(u, u.kek(), u.grant.Inner().C))).To(BeTrue(), "the inner layer: C with the PIN's KEK does not give TOK")
 		Expect(u.accepted(ctx, s.otpUnder(u, otherKEK(u), u.grant.Inner().C))).To(BeFalse(), "C with the KEK of another PIN gives TOK too")
-		conformance.Observe("the row opens with DBK to C; AES of C under the PIN's KEK, in the HSM, signs an OTP that is accepted, under another PIN's one that is refused.")
+		conformance.Observe("the row opens with DBK to C; AES of C under the PIN's KEK, in the HSM, signs an OTP that is accepted, under another PIN's one that is refused")
 
 		s.expectOneOrder(u, key, r)
 	})
@@ -106,5 +106,5 @@ func (s session) expectOneOrder(u *user, dbk pkcs11.ObjectHandle, r record) {
 			return s.unwrap(under, append(first, sealed[len(sealed)-8:]...), asTransit)
 		}},
 	})
-	conformance.Observe("the other order: %d attempts, refused.", n)
+	conformance.Observe("the other order: %d attempts, refused", n)
 }

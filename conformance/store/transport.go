@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/fxamacker/cbor/v2"
@@ -35,6 +36,9 @@ type (
 	}
 )
 
+// trk is the label of the key that the cryptogram is under, at the authentication server.
+func (c create) trk() string { return fmt.Sprintf("TRK/%d", c.TRKVersion) }
+
 // creation is the message that took a token to the authentication server.
 func (w *world) creation(token string) (envelope, create) {
 	GinkgoHelper()
@@ -55,7 +59,7 @@ func transport(w *world) {
 		u := w.equipped(ctx, conformance.EnrolRequest{})
 		_, c := w.creation(u.Token)
 		there := open(ctx, w.Target, "authserver")
-		key := there.secret("TRK/1")
+		key := there.secret(c.trk())
 		there.expectTOK(key, c.Blob, u)
 
 		n := there.beRefused("ASK", []attempt{{"unwrap the cryptogram", func() (pkcs11.ObjectHandle, error) {
@@ -70,14 +74,15 @@ func transport(w *world) {
 		ours := here.opened(trk, blob)
 		n += here.expectOnly(ours, "TRK", pkcs11.CKA_WRAP)
 		n += here.beRefused("TRK", []attempt{{"unwrap the cryptogram", func() (pkcs11.ObjectHandle, error) { return here.unwrap(ours, c.Blob, asTransit) }}})
-		conformance.Observe("the cryptogram of %d bytes opens under TRK at the authentication server, to this user's TOK; %d other uses at either side were refused.", len(c.Blob), n)
+		conformance.Observe("the cryptogram of %d bytes opens under TRK at the authentication server, to this user's TOK; %d other uses at either side were refused", len(c.Blob), n)
 	})
 	It("shows TOK to nobody on the way, and keeps it for signing there", conformance.Claims("ST-6.2.1-b"), func(ctx SpecContext) {
 		u := w.equipped(ctx, conformance.EnrolRequest{})
+		expectInUse(u.Token, w.pluginWire())
 		newHunt(u.needles()...).expectNothing(w.pluginWire())
 		s := open(ctx, w.Target, "authserver")
 		_, c := w.creation(u.Token)
-		s.expectTOK(s.secret("TRK/1"), c.Blob, u)
+		s.expectTOK(s.secret(c.trk()), c.Blob, u)
 		s.expectAtRest(ctx, u)
 	})
 }
@@ -111,5 +116,5 @@ func (s session) expectAtRest(ctx context.Context, u *user) {
 	n += s.expectOnly(tok, "TOK", pkcs11.CKA_SIGN)
 	n += s.beRefused("TOK", s.exports(tok, []pkcs11.ObjectHandle{ask}))
 	Expect(u.accepted(ctx, s.otp(tok, u))).To(BeTrue(), "what ASK opens does not make the user's OTPs")
-	conformance.Observe("At rest it opens under ASK to a key whose OTP is accepted; %d attempts to open it otherwise, read, wrap or use it were refused.", n)
+	conformance.Observe("at rest it opens under ASK to a key whose OTP is accepted; %d attempts to open it otherwise, read, wrap or use it were refused", n)
 }

@@ -36,7 +36,7 @@ func wrapped(w *world) {
 		key := s.opened(dbk, blob)
 		n += s.beRefused("DBK", s.exports(key, []pkcs11.ObjectHandle{s.secret("MK-DBK"), s.secret("MK-TRK")}))
 		n += s.expectOnly(key, "DBK", pkcs11.CKA_DERIVE)
-		conformance.Observe("the blob of %d bytes opens under MK-DBK to a key that derives; %d attempts to open it otherwise, read, wrap or use it were refused.", len(blob), n)
+		conformance.Observe("the blob of %d bytes opens under MK-DBK to a key that derives; %d attempts to open it otherwise, read, wrap or use it were refused", len(blob), n)
 	})
 	It("opens a token's row with DBK", conformance.Claims("ST-KEY-DBK"), func(ctx SpecContext) {
 		s := open(ctx, w.Target, "eps")
@@ -46,7 +46,7 @@ func wrapped(w *world) {
 		key := s.opened(dbk, dbk.blob(tables))
 		_, err := s.unsealed(key, r)
 		Expect(err).NotTo(HaveOccurred(), "a token's row does not open with DBK")
-		conformance.Observe("C of a new token came out of its row under a key derived from DBK, as a handle.")
+		conformance.Observe("C of a new token came out of its row under a key derived from DBK, as a handle")
 	})
 }
 
@@ -92,7 +92,7 @@ func (w *world) expectBound(ctx SpecContext, k stored) {
 		}
 	}
 	n += s.beRefused(k.master, s.damaged(s.secret(k.master), blob, k))
-	conformance.Observe("the blob of %d bytes opens under %s; %d other ways were refused: the other master key, both of another EPS's HSM, and the blob with a bit changed.", len(blob), k.master, n)
+	conformance.Observe("the blob of %d bytes opens under %s; %d other ways were refused: the other master key, both of another EPS's HSM, and the blob with a bit changed", len(blob), k.master, n)
 }
 
 // second is another EPS with keys of its own, one for all specs. It ends with the target.

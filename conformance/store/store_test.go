@@ -1,0 +1,68 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/bench/target"
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/catalogue"
+	"github.com/epsbench/epsbench/conformance/store"
+)
+
+// judge gives the family's results on the reference target.
+func judge(t *testing.T, o run.Options, filter string) []conformance.Result {
+	t.Helper()
+	o.Dir, o.Profile = t.TempDir(), conformance.Quick
+	on, err := target.Reference.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := on.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	var results []conformance.Result
+	_, err = conformance.Run(store.Family(conformance.Quick), on, filter, 1, func(r conformance.Result) {
+		results = append(results, r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+// The reference EPS passes every claim of the family on both tokens, and every claim that
+// the catalogue gives to the family is judged.
+func TestReferencePasses(t *testing.T) {
+	for name, o := range map[string]run.Options{
+		"emulator": {HSM: "emulator", Store: "sqlite"},
+		"softhsm":  {HSM: "softhsm", Store: "sqlite"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			results := judge(t, o, "")
+			for _, c := range catalogue.ByFamily("store") {
+				if v := conformance.Fold(c, results); c.Status == conformance.Automated && v != conformance.Pass {
+					t.Errorf("%s: %s", c.ID, v)
+				}
+			}
+			for _, r := range results {
+				if r.Verdict != conformance.Pass {
+					t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)
+				}
+			}
+		})
+	}
+}
+
+// A claim judged by itself needs nothing that another one has left behind.
+func TestEachAlone(t *testing.T) {
+	for _, filter := range []string{"ST-6.2-2a..f", "ST-2.1-e", "ST-6.2-1c", "ST-B7"} {
+		for _, r := range judge(t, run.Options{HSM: "emulator", Store: "sqlite"}, filter) {
+			if r.Verdict != conformance.Pass {
+				t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)
+			}
+		}
+	}
+}
