@@ -32,7 +32,7 @@ var storageTold = []Mutant{
 		Name:   "audit answers tell PINs",
 		About:  "The record of an enrolment, and with it the audit that the bank reads, has the PIN.",
 		Claims: []string{"ST-2.1-e"},
-		Reason: "PIN as text in the answers of the API",
+		Reason: "PIN as text in the whole audit",
 		Break: func(s *Seams) {
 			var newest atomic.Value
 			s.Enroll = seeingPINs(func(pin string) { newest.Store(pin) })

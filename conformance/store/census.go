@@ -46,7 +46,7 @@ func survey(tables []conformance.Table) result {
 			if !known {
 				strange = append(strange, name+" is a column that nobody expects")
 			} else if why := c.wrong(values); why != "" {
-				strange = append(strange, fmt.Sprintf("%s, a %s: %s", name, c.kind, why))
+				strange = append(strange, fmt.Sprintf("%s (%s): %s", name, c.kind, why))
 			}
 		}
 	}

@@ -123,9 +123,8 @@ func uneven(values [][]byte) string {
 }
 
 // details are the members that an audit record may have, and what they may hold.
-var details = map[string]*regexp.Regexp{}
-
-func init() {
+var details = func() map[string]*regexp.Regexp {
+	all := map[string]*regexp.Regexp{}
 	for name, pattern := range map[string]string{
 		"locator": `"[0-9A-HJKMNP-TV-Z]{8}"`, "suite": `"[A-Z0-9-]{1,24}"`, "user": `"[a-z]*(-[a-z0-9]{1,16})*"`,
 		"cause": `"[A-Za-z ]{1,40}"`, "source": `"[0-9a-f.:]{2,45}"`, "failures": `\d{1,4}`, "code": `"[a-z]{1,10}"`,
@@ -133,9 +132,10 @@ func init() {
 		"traceid": `"[0-9A-Za-z-]{8,40}"`, "count": `\d{1,9}`, "second": `"[0-9T:Z-]{20}"`,
 		"version": `"[0-9.]{1,12}"`, "store": `"[A-Za-z0-9 .:+~-]{1,80}"`, "hsm": `"[A-Za-z0-9 #().,+/_-]{1,80}"`, "token": `"[a-z-]{1,32}"`,
 	} {
-		details[name] = regexp.MustCompile(`^` + pattern + `$`)
+		all[name] = regexp.MustCompile(`^` + pattern + `$`)
 	}
-}
+	return all
+}()
 
 // detail is a JSON object of known members.
 var detail = class{kind: "audit detail", fits: func(v []byte) string {
