@@ -43,12 +43,13 @@ func NoParameter(m *pkcs11.Mechanism) error {
 	return nil
 }
 
-// IV reads a parameter that is an initialisation vector of n bytes.
+// IV reads a parameter that is an initialisation vector of n bytes: the caller's
+// own, not a copy.
 func IV(m *pkcs11.Mechanism, n int) ([]byte, error) {
 	if len(m.Parameter) != n || generator(m) != nil {
 		return nil, invalidParameter
 	}
-	return bytes.Clone(m.Parameter), nil
+	return m.Parameter, nil
 }
 
 // GCMParameter reads miekg's *GCMParams or a raw CK_GCM_PARAMS. An absent IV is

@@ -3,7 +3,6 @@ package mechanism
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"io"
 
 	"github.com/miekg/pkcs11"
 
@@ -22,16 +21,16 @@ var aesTable = []Spec{
 	{Type: pkcs11.CKM_AES_CBC_PAD, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: cbc(true)},
 	{Type: pkcs11.CKM_AES_GCM, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: gcm},
 	{Type: pkcs11.CKM_AES_KEY_WRAP, Operations: Encrypt | Decrypt | Wrap | Unwrap, KeyTypes: aesKeys, Min: 16, Max: 32,
-		cipher: keyWrap(wrapRFC3394, unwrapRFC3394), padding: zeroPad},
+		atOnce: keyWrap(wrapRFC3394, unwrapRFC3394), padding: zeroPad},
 	{Type: pkcs11.CKM_AES_KEY_WRAP_PAD, Operations: Encrypt | Decrypt | Wrap | Unwrap, KeyTypes: aesKeys, Min: 16, Max: 32,
-		cipher: keyWrap(wrapRFC5649, unwrapRFC5649)},
+		atOnce: keyWrap(wrapRFC5649, unwrapRFC5649)},
 	{Type: CKM_AES_KEY_WRAP_KWP, Operations: Encrypt | Decrypt | Wrap | Unwrap, KeyTypes: aesKeys, Min: 16, Max: 32,
-		cipher: keyWrap(wrapRFC5649, unwrapRFC5649)},
+		atOnce: keyWrap(wrapRFC5649, unwrapRFC5649)},
 	{Type: pkcs11.CKM_AES_ECB_ENCRYPT_DATA, Operations: Derive, KeyTypes: aesKeys, Min: 16, Max: 32, derive: deriveECB},
 	{Type: pkcs11.CKM_AES_CBC_ENCRYPT_DATA, Operations: Derive, KeyTypes: aesKeys, Min: 16, Max: 32, derive: deriveCBC},
 }
 
-func ecb(k *Key, m *pkcs11.Mechanism, encrypt bool, _ io.Reader) (Cipher, error) {
+func ecb(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error) {
 	b, err := k.aes()
 	if err != nil {
 		return nil, err
@@ -39,27 +38,54 @@ func ecb(k *Key, m *pkcs11.Mechanism, encrypt bool, _ io.Reader) (Cipher, error)
 	if err := cryptoki.NoParameter(m); err != nil {
 		return nil, err
 	}
+	crypt := b.Decrypt
 	if encrypt {
-		return &blocks{mode: ecbMode{b, b.Encrypt}, encrypt: true}, nil
+		crypt = b.Encrypt
 	}
-	return &blocks{mode: ecbMode{b, b.Decrypt}}, nil
+	x.blocks = blocks{mode: ecbMode{b, crypt}, encrypt: encrypt}
+	return &x.blocks, nil
 }
 
-func cbc(pad bool) func(*Key, *pkcs11.Mechanism, bool, io.Reader) (Cipher, error) {
-	return func(k *Key, m *pkcs11.Mechanism, encrypt bool, _ io.Reader) (Cipher, error) {
-		b, err := k.aes()
-		if err != nil {
-			return nil, err
-		}
+func cbc(pad bool) func(*Key, *pkcs11.Mechanism, bool, *Space) (Cipher, error) {
+	return func(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error) {
 		iv, err := cryptoki.IV(m, blockSize)
 		if err != nil {
 			return nil, err
 		}
-		if encrypt {
-			return &blocks{mode: cipher.NewCBCEncrypter(b, iv), encrypt: true, pad: pad}, nil
+		mode, err := x.cbc(k, encrypt, iv)
+		if err != nil {
+			return nil, err
 		}
-		return &blocks{mode: cipher.NewCBCDecrypter(b, iv), pad: pad}, nil
+		x.blocks = blocks{mode: mode, encrypt: encrypt, pad: pad}
+		return &x.blocks, nil
 	}
+}
+
+// resettable is what Go's CBC modes are: as new with another IV.
+type resettable interface {
+	cipher.BlockMode
+	SetIV(iv []byte)
+}
+
+// cbc is the mode of the run before, when that had the same key, or a new one.
+func (x *Space) cbc(k *Key, encrypt bool, iv []byte) (cipher.BlockMode, error) {
+	if x.key == k && x.encrypt == encrypt {
+		x.mode.SetIV(iv)
+		return x.mode, nil
+	}
+	b, err := k.aes()
+	if err != nil {
+		return nil, err
+	}
+	newMode := cipher.NewCBCDecrypter
+	if encrypt {
+		newMode = cipher.NewCBCEncrypter
+	}
+	mode := newMode(b, iv)
+	if again, ok := mode.(resettable); ok {
+		x.mode, x.key, x.encrypt = again, k, encrypt
+	}
+	return mode, nil
 }
 
 // ecbMode is AES on each block by itself.

@@ -86,7 +86,7 @@ func FuzzDecrypt(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, mode, cut uint8) {
 		m := modes[int(mode)%len(modes)]
 		whole, errWhole := run(k, m, false, in)
-		c, err := mechanism.Lookup(m.Mechanism).Start(k, m, false, nil)
+		c, err := mechanism.Lookup(m.Mechanism).Start(k, m, false, new(mechanism.Space))
 		if err != nil {
 			t.Fatal(err)
 		}

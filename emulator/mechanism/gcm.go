@@ -3,7 +3,6 @@ package mechanism
 import (
 	"crypto/cipher"
 	"crypto/subtle"
-	"io"
 
 	"github.com/miekg/pkcs11"
 
@@ -16,7 +15,7 @@ const (
 	gcmMinTag = 96 // bits; NIST SP 800-38D §5.2.1.2 without its two short exceptions
 )
 
-func gcm(k *Key, m *pkcs11.Mechanism, encrypt bool, _ io.Reader) (Cipher, error) {
+func gcm(k *Key, m *pkcs11.Mechanism, encrypt bool, _ *Space) (Cipher, error) {
 	p, err := cryptoki.GCMParameter(m)
 	if err != nil || p.TagBits%8 != 0 || p.TagBits < gcmMinTag {
 		return nil, errParameter

@@ -4,11 +4,6 @@ import (
 	"crypto/cipher"
 	"crypto/subtle"
 	"encoding/binary"
-	"io"
-
-	"github.com/miekg/pkcs11"
-
-	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
 const (
@@ -20,28 +15,27 @@ const (
 
 type keyWrapFunc func(b cipher.Block, in []byte) ([]byte, error)
 
-func keyWrap(wrap, unwrap keyWrapFunc) func(*Key, *pkcs11.Mechanism, bool, io.Reader) (Cipher, error) {
-	return func(k *Key, m *pkcs11.Mechanism, encrypt bool, _ io.Reader) (Cipher, error) {
+func keyWrap(wrap, unwrap keyWrapFunc) func(k *Key, encrypt bool, in []byte) ([]byte, error) {
+	return func(k *Key, encrypt bool, in []byte) ([]byte, error) {
 		b, err := k.aes()
 		if err != nil {
 			return nil, err
 		}
-		if err := cryptoki.NoParameter(m); err != nil {
-			return nil, err
-		}
-		run := unwrap
 		if encrypt {
-			run = wrap
+			return wrap(b, in)
 		}
-		return &whole{run: func(in []byte) ([]byte, error) { return run(b, in) }}, nil
+		return unwrap(b, in)
 	}
 }
+
+// room is a buffer of n bytes, with a block of scratch behind them.
+func room(n int) []byte { return make([]byte, n, n+blockSize) }
 
 func wrapRFC3394(b cipher.Block, in []byte) ([]byte, error) {
 	if len(in)%semiblock != 0 || len(in) < 2*semiblock || len(in) > maxWrapped {
 		return nil, errDataLength
 	}
-	out := make([]byte, semiblock+len(in))
+	out := room(semiblock + len(in))
 	binary.BigEndian.PutUint64(out, defaultIV)
 	copy(out[semiblock:], in)
 	wrapBlocks(b, out)
@@ -52,7 +46,8 @@ func unwrapRFC3394(b cipher.Block, in []byte) ([]byte, error) {
 	if len(in)%semiblock != 0 || len(in) < 3*semiblock || len(in) > maxWrapped {
 		return nil, errCiphertextLength
 	}
-	out := append([]byte(nil), in...)
+	out := room(len(in))
+	copy(out, in)
 	unwrapBlocks(b, out)
 	var want [semiblock]byte
 	binary.BigEndian.PutUint64(want[:], defaultIV)
@@ -67,7 +62,7 @@ func wrapRFC5649(b cipher.Block, in []byte) ([]byte, error) {
 	if len(in) == 0 || len(in) > maxWrapped {
 		return nil, errDataLength
 	}
-	out := make([]byte, semiblock+(len(in)+semiblock-1)/semiblock*semiblock)
+	out := room(semiblock + (len(in)+semiblock-1)/semiblock*semiblock)
 	binary.BigEndian.PutUint32(out, paddedIV)
 	binary.BigEndian.PutUint32(out[4:], uint32(len(in)))
 	copy(out[semiblock:], in)
@@ -83,7 +78,8 @@ func unwrapRFC5649(b cipher.Block, in []byte) ([]byte, error) {
 	if len(in)%semiblock != 0 || len(in) < blockSize || len(in) > maxWrapped {
 		return nil, errCiphertextLength
 	}
-	out := append([]byte(nil), in...)
+	out := room(len(in))
+	copy(out, in)
 	if len(out) == blockSize {
 		b.Decrypt(out, out)
 	} else {
@@ -116,40 +112,42 @@ func paddedLength(out []byte) (int, bool) {
 }
 
 // wrapBlocks is the wrapping function W of RFC 3394 §2.2.1 in place: the
-// register A stands in the first semiblock.
+// register A stands in the first semiblock, a block of scratch behind buf.
 func wrapBlocks(b cipher.Block, buf []byte) {
-	var x [blockSize]byte
-	copy(x[:semiblock], buf)
+	x := buf[len(buf) : len(buf)+blockSize]
+	copy(x, buf[:semiblock])
 	t := uint64(0)
 	for range 6 {
 		for at := buf[semiblock:]; len(at) > 0; at = at[semiblock:] {
 			t++
 			copy(x[semiblock:], at[:semiblock])
-			b.Encrypt(x[:], x[:])
+			b.Encrypt(x, x)
 			copy(at, x[semiblock:])
-			xorCounter(&x, t)
+			xorCounter(x, t)
 		}
 	}
 	copy(buf, x[:semiblock])
+	clear(x)
 }
 
 // unwrapBlocks is the inverse, RFC 3394 §2.2.2.
 func unwrapBlocks(b cipher.Block, buf []byte) {
-	var x [blockSize]byte
-	copy(x[:semiblock], buf)
+	x := buf[len(buf) : len(buf)+blockSize]
+	copy(x, buf[:semiblock])
 	t := uint64(6 * (len(buf)/semiblock - 1))
 	for range 6 {
 		for at := len(buf) - semiblock; at > 0; at -= semiblock {
-			xorCounter(&x, t)
+			xorCounter(x, t)
 			t--
 			copy(x[semiblock:], buf[at:at+semiblock])
-			b.Decrypt(x[:], x[:])
+			b.Decrypt(x, x)
 			copy(buf[at:], x[semiblock:])
 		}
 	}
 	copy(buf, x[:semiblock])
+	clear(x)
 }
 
-func xorCounter(x *[blockSize]byte, t uint64) {
-	binary.BigEndian.PutUint64(x[:], binary.BigEndian.Uint64(x[:])^t)
+func xorCounter(x []byte, t uint64) {
+	binary.BigEndian.PutUint64(x, binary.BigEndian.Uint64(x)^t)
 }

@@ -41,7 +41,8 @@ type Spec struct {
 	Min, Max   uint   // key size: bytes, for RSA bits
 
 	hash    Hash
-	cipher  func(k *Key, m *pkcs11.Mechanism, encrypt bool, random io.Reader) (Cipher, error)
+	cipher  func(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error)
+	atOnce  func(k *Key, encrypt bool, in []byte) ([]byte, error) // instead of cipher, without parameter
 	derive  func(k *Key, m *pkcs11.Mechanism) ([]byte, error)
 	padding padding // of a value that was wrapped
 }
@@ -51,6 +52,18 @@ type Spec struct {
 type Cipher interface {
 	Update(dst, in []byte) ([]byte, error)
 	Final(dst []byte) ([]byte, error)
+}
+
+// Space is where the encryptions of a session run, or its decryptions, one after
+// the other. What one has made serves the next under the same key: a CBC mode
+// costs more than the encryption of a few blocks.
+type Space struct {
+	Random io.Reader // for the padding of OAEP
+
+	blocks  blocks
+	mode    resettable
+	key     *Key // of mode
+	encrypt bool
 }
 
 var table = slices.Concat(aesTable, genericTable, hashTable, rsaTable)
@@ -105,17 +118,23 @@ func (s *Spec) Check(m *pkcs11.Mechanism) error {
 	return cryptoki.NoParameter(m)
 }
 
-// Start begins an encryption or a decryption.
-func (s *Spec) Start(k *Key, m *pkcs11.Mechanism, encrypt bool, random io.Reader) (Cipher, error) {
-	return s.cipher(k, m, encrypt, random)
+// Start begins an encryption or a decryption in x, where the one before has ended.
+func (s *Spec) Start(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error) {
+	if s.atOnce != nil {
+		return &whole{run: func(in []byte) ([]byte, error) { return s.atOnce(k, encrypt, in) }}, nil
+	}
+	return s.cipher(k, m, encrypt, x)
 }
 
 // Derive makes key material: a derived key takes its leading bytes.
 func (s *Spec) Derive(k *Key, m *pkcs11.Mechanism) ([]byte, error) { return s.derive(k, m) }
 
 // run starts a cipher and feeds it everything.
-func (s *Spec) run(k *Key, m *pkcs11.Mechanism, encrypt bool, in []byte, random io.Reader) ([]byte, error) {
-	c, err := s.cipher(k, m, encrypt, random)
+func (s *Spec) run(k *Key, m *pkcs11.Mechanism, encrypt bool, in []byte, x *Space) ([]byte, error) {
+	if s.atOnce != nil {
+		return s.atOnce(k, encrypt, in)
+	}
+	c, err := s.Start(k, m, encrypt, x)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +156,7 @@ func Whole(c Cipher, in []byte) ([]byte, error) {
 // Wrap encrypts the value of a key. RFC 3394 takes multiples of eight bytes
 // only, RSA what its modulus leaves: other values are CKR_KEY_SIZE_RANGE.
 func (s *Spec) Wrap(k *Key, m *pkcs11.Mechanism, value []byte, random io.Reader) ([]byte, error) {
-	out, err := s.run(k, m, true, value, random)
+	out, err := s.run(k, m, true, value, &Space{Random: random})
 	if err == errDataLength {
 		return nil, pkcs11.Error(pkcs11.CKR_KEY_SIZE_RANGE)
 	}

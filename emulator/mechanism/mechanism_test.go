@@ -86,7 +86,7 @@ func TestTrim(t *testing.T) {
 
 // run encrypts or decrypts everything at once.
 func run(k *mechanism.Key, m *pkcs11.Mechanism, encrypt bool, in []byte) ([]byte, error) {
-	c, err := mechanism.Lookup(m.Mechanism).Start(k, m, encrypt, nil)
+	c, err := mechanism.Lookup(m.Mechanism).Start(k, m, encrypt, new(mechanism.Space))
 	if err != nil {
 		return nil, err
 	}

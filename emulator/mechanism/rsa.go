@@ -34,7 +34,7 @@ var (
 	oaepMGF  = map[uint]crypto.Hash{pkcs11.CKG_MGF1_SHA1: crypto.SHA1, pkcs11.CKG_MGF1_SHA256: crypto.SHA256}
 )
 
-func oaep(k *Key, m *pkcs11.Mechanism, encrypt bool, random io.Reader) (Cipher, error) {
+func oaep(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error) {
 	p, err := cryptoki.OAEPParameter(m)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func oaep(k *Key, m *pkcs11.Mechanism, encrypt bool, random io.Reader) (Cipher, 
 		return nil, errParameter
 	}
 	if encrypt {
-		return &whole{run: func(in []byte) ([]byte, error) { return oaepEncrypt(k, opts, in, random) }}, nil
+		return &whole{run: func(in []byte) ([]byte, error) { return oaepEncrypt(k, opts, in, x.Random) }}, nil
 	}
 	return &whole{run: func(in []byte) ([]byte, error) { return oaepDecrypt(k, opts, in) }}, nil
 }

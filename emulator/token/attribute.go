@@ -1,6 +1,10 @@
 package token
 
-import "github.com/miekg/pkcs11"
+import (
+	"math/bits"
+
+	"github.com/miekg/pkcs11"
+)
 
 // rv is a return value of PKCS #11.
 type rv = pkcs11.Error
@@ -179,30 +183,45 @@ var rules = []rule{
 	{typ: pkcs11.CKA_COEFFICIENT, kind: text, classes: private, given: created, get: getQInv, set: expect(pkcs11.CKA_COEFFICIENT), secret: true},
 }
 
-type ruleKey struct {
-	class classes
-	typ   uint
+// ruleIndex finds the rows of one class: nearly every attribute has a low number.
+type ruleIndex struct {
+	low  [0x400]uint8 // number of the row and one more
+	high map[uint]uint8
 }
 
-var ruleIndex = func() map[ruleKey]int {
-	m := make(map[ruleKey]int)
-	for i, r := range rules {
-		for class := data; class <= secret; class <<= 1 {
-			if r.classes&class != 0 {
-				m[ruleKey{class, r.typ}] = i
+var ruleIndexes = func() (indexes [5]ruleIndex) {
+	for class := data; class <= secret; class <<= 1 {
+		x := &indexes[class.place()]
+		x.high = make(map[uint]uint8)
+		for i, r := range rules {
+			switch {
+			case r.classes&class == 0:
+			case r.typ < uint(len(x.low)):
+				x.low[r.typ] = uint8(i + 1)
+			default:
+				x.high[r.typ] = uint8(i + 1)
 			}
 		}
 	}
-	return m
+	return indexes
 }()
+
+// place numbers the classes; no class comes last, and has no rows.
+func (c classes) place() int { return bits.TrailingZeros8(uint8(c) | 1<<4) }
 
 // ruleOf finds the row of an attribute for a class, with its number.
 func ruleOf(class classes, typ uint) (*rule, int, bool) {
-	i, ok := ruleIndex[ruleKey{class, typ}]
-	if !ok {
+	x := &ruleIndexes[class.place()]
+	var n uint8
+	if typ < uint(len(x.low)) {
+		n = x.low[typ]
+	} else {
+		n = x.high[typ]
+	}
+	if n == 0 {
 		return nil, 0, false
 	}
-	return &rules[i], i, true
+	return &rules[n-1], int(n - 1), true
 }
 
 // defaults are the booleans of an object whose template names none. Usages are

@@ -16,11 +16,13 @@ func (s *session) beginCipher(run *cipherRun, m []*pkcs11.Mechanism, o pkcs11.Ob
 	if err != nil {
 		return err
 	}
-	c, err := spec.Start(key.key, m[0], op == mechanism.Encrypt, s.slot.token.random)
+	run.space.Random = s.slot.token.random
+	run.cipher, err = spec.Start(key.key, m[0], op == mechanism.Encrypt, &run.space)
 	if err != nil {
+		run.cipher = nil
 		return err
 	}
-	*run = cipherRun{cipher: c, key: key, login: login}
+	run.parts, run.key, run.login = false, key, login
 	return nil
 }
 
@@ -32,7 +34,7 @@ func (s *session) take(run *cipherRun, part bool) (mechanism.Cipher, error) {
 	case c == nil:
 		return nil, rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
 	case !s.live(run.key, run.login), !part && run.parts:
-		*run = cipherRun{}
+		run.end()
 		return nil, rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
 	}
 	return c, nil
@@ -43,7 +45,7 @@ func (s *session) cipherWhole(run *cipherRun, in []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	*run = cipherRun{}
+	run.end()
 	return mechanism.Whole(c, in)
 }
 
@@ -55,7 +57,7 @@ func (s *session) cipherPart(run *cipherRun, in []byte) ([]byte, error) {
 	run.parts = true
 	out, err := c.Update([]byte{}, in)
 	if err != nil {
-		*run = cipherRun{}
+		run.end()
 	}
 	return out, err
 }
@@ -65,7 +67,7 @@ func (s *session) cipherFinal(run *cipherRun) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	*run = cipherRun{}
+	run.end()
 	return c.Final([]byte{})
 }
 

@@ -105,6 +105,7 @@ func (t *Token) CreateObject(sh pkcs11.SessionHandle, temp []*pkcs11.Attribute) 
 
 // complete is the common end of every way to make an object.
 func (s *session) complete(d *draft, from origin, made uint, base *object, login uint64) (pkcs11.ObjectHandle, error) {
+	defer d.release()
 	if err := s.may(d); err != nil {
 		return 0, err
 	}

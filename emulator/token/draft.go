@@ -3,6 +3,7 @@ package token
 import (
 	"bytes"
 	"slices"
+	"sync"
 
 	"github.com/miekg/pkcs11"
 
@@ -32,7 +33,8 @@ const (
 // Class and key type are those that the call implies; anyClass leaves them to
 // the template, which then must name them.
 func newDraft(from origin, class, keyType uint, template []*pkcs11.Attribute) (*draft, error) {
-	d := &draft{length: none}
+	d := drafts.Get().(*draft)
+	d.length = none
 	d.class, d.keyType = class, keyType
 	if err := d.identify(template); err != nil {
 		return nil, err
@@ -50,6 +52,16 @@ func newDraft(from origin, class, keyType uint, template []*pkcs11.Attribute) (*
 		return nil, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 	}
 	return d, nil
+}
+
+// drafts are kept for the next object: most objects live shorter than it takes to
+// collect their drafts.
+var drafts = sync.Pool{New: func() any { return new(draft) }}
+
+// release gives a draft back once the object is finished.
+func (d *draft) release() {
+	*d = draft{}
+	drafts.Put(d)
 }
 
 // identify settles class and key type, on which the other attributes depend.

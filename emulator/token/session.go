@@ -39,7 +39,10 @@ type cipherRun struct {
 	parts  bool             // an Update came
 	key    *object
 	login  uint64
+	space  mechanism.Space
 }
+
+func (r *cipherRun) end() { r.cipher, r.parts, r.key = nil, false, nil }
 
 // hashRun is a signature, verification or digest in progress.
 type hashRun struct {

@@ -333,6 +333,8 @@ var wrapScenarios = []scenario{
 	{name: "wrap by a mode without integrity", meant: meant{"CKR_MECHANISM_INVALID", "32 bytes", integrity}, do: wrapping(with(pkcs11.CKM_AES_CBC, iv16), aesOf(key16, cW), aesOf(key32))},
 	{name: "wrap by a mechanism that signs", do: wrapping(plain(pkcs11.CKM_SHA256_HMAC), aesOf(key16, cW), aesOf(key32))},
 	{name: "wrap data", meant: meant{"CKR_KEY_NOT_WRAPPABLE", "CKR_KEY_UNEXTRACTABLE", named}, do: wrapping(kw, aesOf(key16, cW), []*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_DATA)})},
+	{name: "wrap with a parameter", meant: meant{"CKR_MECHANISM_PARAM_INVALID", "CKR_ARGUMENTS_BAD", named}, do: wrapping(with(pkcs11.CKM_AES_KEY_WRAP, iv16), aesOf(key16, cW), aesOf(key32))},
+	{name: "unwrap with a parameter", meant: meant{"CKR_MECHANISM_PARAM_INVALID", "CKR_ARGUMENTS_BAD", named}, do: unwrapping(with(pkcs11.CKM_AES_KEY_WRAP, iv16), aesOf(key16, cU), wrapped(key16, key32), unwrapped(pkcs11.CKK_AES)...)},
 	{name: "wrap nothing", do: func(g *ground) string { return gives(g.WrapKey(g.s, kw, g.create(aesOf(key16, cW)), 4711)) }},
 	{name: "wrap under nothing", do: func(g *ground) string { return gives(g.WrapKey(g.s, kw, 4711, g.create(aesOf(key16)))) }},
 
