@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -96,6 +97,16 @@ func (h *Hunt) planted(data []byte) []byte {
 // Found tells whether any needle is in data, however written.
 func (h *Hunt) Found(data []byte) bool { return len(h.in(data)) > 0 }
 
+// ExpectInUse fails where a public value, such as the id of a token, is in none of a group
+// of places: then they are not those that the target writes to.
+func ExpectInUse(value string, groups ...[]Place) {
+	GinkgoHelper()
+	for _, group := range groups {
+		used := slices.ContainsFunc(group, func(p Place) bool { return bytes.Contains(p.Data, []byte(value)) })
+		Expect(used).To(BeTrue(), "the id of a token is not in %s, nor in %d more places like it", group[0].Name, len(group)-1)
+	}
+}
+
 // ExpectNothing fails for each needle in a place. First it shows that it would have found
 // it: in a copy of each place with every pattern planted, every pattern is found.
 func (h *Hunt) ExpectNothing(places []Place) {
@@ -112,6 +123,6 @@ func (h *Hunt) ExpectNothing(places []Place) {
 		}
 	}
 	Expect(finds).To(BeEmpty(), "%s", strings.Join(finds[:min(len(finds), 3)], "; "))
-	conformance.Observe("%d patterns searched in %d places with %d bytes: none found. Each was found in a copy of each place where it had been planted",
+	conformance.Observe("%d patterns searched in %d places with %d bytes, none found; each was found in a copy of each place where it had been planted",
 		len(h.patterns), len(places), size)
 }

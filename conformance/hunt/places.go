@@ -57,17 +57,29 @@ func Logs(ctx context.Context, t conformance.Target) []Place {
 // anyToken is what a surface writes into the paths that name a token.
 const anyToken = "00000000000000000000000000"
 
+// Readings is what a target with CanSeeRoutes says when every documented route that only
+// reads is asked about a token.
+func Readings(ctx context.Context, t conformance.Target, token string) Place {
+	GinkgoHelper()
+	return asked(ctx, t, token, reads)
+}
+
 // Answers is what a target with CanSeeRoutes says when every documented route is asked
 // about a token: those that only read, then those that change it, revocation last.
 func Answers(ctx context.Context, t conformance.Target, token string) Place {
 	GinkgoHelper()
+	return asked(ctx, t, token, reads, changes, revokes)
+}
+
+func asked(ctx context.Context, t conformance.Target, token string, kinds ...func(conformance.Route) bool) Place {
+	GinkgoHelper()
 	told := Place{Name: "an answer of a route"}
-	for _, last := range []func(conformance.Route) bool{reads, changes, revokes} {
+	for _, kind := range kinds {
 		for _, s := range t.(conformance.Listeners).Surfaces() {
 			for _, r := range s.Routes {
-				if last(r) {
+				if kind(r) {
 					r.Path = strings.ReplaceAll(r.Path, anyToken, token)
-					told.Data = append(told.Data, answer(ctx, s, r)...)
+					told.Data = append(told.Data, Answer(ctx, s, r)...)
 				}
 			}
 		}
@@ -81,8 +93,8 @@ func changes(r conformance.Route) bool {
 	return !r.Safe && strings.Contains(r.Path, anyToken) && !revokes(r)
 }
 
-// answer is a whole answer: status, header fields and body.
-func answer(ctx context.Context, s conformance.Surface, r conformance.Route) []byte {
+// Answer is a whole answer of a route: status, header fields and body.
+func Answer(ctx context.Context, s conformance.Surface, r conformance.Route) []byte {
 	GinkgoHelper()
 	client := s.Client
 	if r.Client != nil {

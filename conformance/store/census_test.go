@@ -2,11 +2,19 @@ package store
 
 import (
 	"encoding/hex"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/epsbench/epsbench/conformance"
 )
+
+// drawn gives bytes that are the same in each run.
+func drawn(n int, seed byte) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{seed}).Read(b)
+	return b
+}
 
 // codes is a small table as a dump gives it, with one column's values replaced.
 func codes(column string, values ...[]byte) []conformance.Table {

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/hunt"
 )
 
 // now is the target's time.
@@ -68,7 +69,7 @@ func using(ctx context.Context, u *user) {
 
 func reissued(ctx context.Context, u *user) {
 	GinkgoHelper()
-	u.more = append(u.more, decimal("retired registration code", u.code()))
+	u.more = append(u.more, hunt.Digits("retired registration code", u.code()))
 	code, err := u.w.enroller().Reissue(ctx, u.Token)
 	Expect(err).NotTo(HaveOccurred(), "reissue")
 	u.RegistrationCode = code
@@ -79,7 +80,7 @@ func reissued(ctx context.Context, u *user) {
 func guessed(ctx context.Context, u *user) {
 	GinkgoHelper()
 	guess := oneOff(u.code())
-	u.more = append(u.more, decimal("guessed registration code", guess))
+	u.more = append(u.more, hunt.Digits("guessed registration code", guess))
 	u.ask(ctx, u.locator()+"-"+guess)
 	using(ctx, u)
 }
@@ -130,5 +131,5 @@ func (w *world) imported(ctx context.Context) []*user {
 	rand.Read(seed.Secret) // never fails
 	_, err := importer.ImportSeed(ctx, seed)
 	Expect(err).NotTo(HaveOccurred(), "import of a seed")
-	return []*user{{w: w, service: seed.Service, name: seed.User, suite: seed.Suite, more: []needle{raw("imported seed", seed.Secret)}}}
+	return []*user{{w: w, service: seed.Service, name: seed.User, suite: seed.Suite, more: []hunt.Needle{hunt.Bytes("imported seed", seed.Secret)}}}
 }

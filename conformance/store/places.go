@@ -3,13 +3,13 @@ package store
 import (
 	"bytes"
 	"context"
-	"maps"
 	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/hunt"
 )
 
 // tables is a dump of all that the target stores.
@@ -20,114 +20,65 @@ func (w *world) tables(ctx context.Context) []conformance.Table {
 	return tables
 }
 
-// columns of every table, each a place.
-func (w *world) columns(ctx context.Context) []place {
-	GinkgoHelper()
-	var all []place
-	for _, t := range w.tables(ctx) {
-		for i, column := range t.Columns {
-			p := place{name: "column " + t.Database + "." + t.Name + "." + column}
-			for _, row := range t.Rows {
-				p.data = append(append(p.data, row[i]...), '\n')
-			}
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
-// files of the database engine: data, journals, logs.
-func (w *world) files(ctx context.Context) []place {
-	GinkgoHelper()
-	files, err := w.Target.(conformance.Database).Files(ctx)
-	Expect(err).NotTo(HaveOccurred(), "files of the database")
-	var all []place
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		all = append(all, place{"file " + name, files[name]})
-	}
-	return all
-}
-
-func (w *world) logs(ctx context.Context) []place {
-	GinkgoHelper()
-	text, err := w.Target.(conformance.Logs).Logs(ctx)
-	Expect(err).NotTo(HaveOccurred(), "logs")
-	return []place{{"the log", text}}
-}
-
 // pluginWire is what went to the authentication server so far, where the bench can listen.
-func (w *world) pluginWire() []place {
+func (w *world) pluginWire() []hunt.Place {
 	tap, ok := w.Target.(conformance.PluginTap)
 	if !ok || !w.Capabilities()[conformance.CanTapPlugin] {
 		return nil
 	}
-	return []place{{"the plug-in messages", bytes.Join(tap.PluginMessages(), []byte("\n"))}}
+	return []hunt.Place{{Name: "the plug-in messages", Data: bytes.Join(tap.PluginMessages(), []byte("\n"))}}
 }
 
 // phoneWire is what went between the phones and the EPS.
-func phoneWire(people []*user) []place {
-	requests, answers := place{name: "the phones' requests"}, place{name: "the answers to phones"}
+func phoneWire(people []*user) []hunt.Place {
+	requests, answers := hunt.Place{Name: "the phones' requests"}, hunt.Place{Name: "the answers to phones"}
 	for _, u := range people {
-		requests.data = append(append(requests.data, u.request...), '\n')
-		answers.data = append(append(answers.data, u.answer...), '\n')
+		requests.Data = append(append(requests.Data, u.request...), '\n')
+		answers.Data = append(append(answers.Data, u.answer...), '\n')
 	}
-	return []place{requests, answers}
+	return []hunt.Place{requests, answers}
 }
 
 // needles are all secrets that the bench knows of a user.
-func (u *user) needles() []needle {
+func (u *user) needles() []hunt.Needle {
 	all := slices.Concat(u.pin(), u.codes(), u.keys())
 	for _, otp := range u.otps {
-		all = append(all, decimal("OTP", otp))
+		all = append(all, hunt.Digits("OTP", otp))
 	}
 	return all
 }
 
-func (u *user) pin() []needle {
+func (u *user) pin() []hunt.Needle {
 	if u.PIN == "" {
 		return nil
 	}
-	return []needle{decimal("PIN", u.PIN)}
+	return []hunt.Needle{hunt.Digits("PIN", u.PIN)}
 }
 
-func (u *user) codes() []needle {
+func (u *user) codes() []hunt.Needle {
 	if u.RegistrationCode == "" {
 		return nil
 	}
-	return []needle{decimal("registration code", u.code())}
+	return []hunt.Needle{hunt.Digits("registration code", u.code())}
 }
 
 // keys are TOK, C, KEK and what the phone's session was made of.
-func (u *user) keys() []needle {
+func (u *user) keys() []hunt.Needle {
 	all := slices.Clone(u.more)
 	if u.grant.Token == "" {
 		return all
 	}
 	kt, kc := u.session.Keys()
 	return append(all,
-		raw("TOK", u.tok()), raw("C", u.grant.Inner().C), raw("KEK", u.kek()),
-		raw("S", u.session.Request.S), raw("K_t", kt), raw("K_c", kc))
+		hunt.Bytes("TOK", u.tok()), hunt.Bytes("C", u.grant.Inner().C), hunt.Bytes("KEK", u.kek()),
+		hunt.Bytes("S", u.session.Request.S), hunt.Bytes("K_t", kt), hunt.Bytes("K_c", kc))
 }
 
 // every gives the needles of all users by one of the methods above.
-func every(people []*user, of func(*user) []needle) []needle {
-	var all []needle
+func every(people []*user, of func(*user) []hunt.Needle) []hunt.Needle {
+	var all []hunt.Needle
 	for _, u := range people {
 		all = append(all, of(u)...)
 	}
 	return all
-}
-
-// expectInUse fails where a public value, the id of a token, is in none of a group of
-// places: then they are not those that the target writes to.
-func expectInUse(token string, groups ...[]place) {
-	GinkgoHelper()
-	for _, group := range groups {
-		used := slices.ContainsFunc(group, func(p place) bool { return bytes.Contains(p.data, []byte(token)) })
-		Expect(used).To(BeTrue(), "the id of a token is not in %s, nor in %d more places like it", group[0].name, len(group)-1)
-	}
-}
-
-func observeSearch(patterns, places, bytes int) {
-	conformance.Observe("%d patterns searched in %d places with %d bytes, none found; each was found in a copy of each place where it had been planted", patterns, places, bytes)
 }

@@ -1,10 +1,10 @@
 // Package store judges what an EPS keeps, and how (seed 000 §4, §6.2): what is in its
 // database, its files, its logs and on its plug-in wire, and what its HSM lets out.
 //
-// Start at Family. census.go looks at every column; secrets.go hunts for PINs, codes and
-// keys with the search of hunt.go; masters.go, wrapped.go, row.go and transport.go ask
-// the tokens themselves. What is particular to the way the reference EPS stores things
-// is in layout.go and columns.go, and nowhere else.
+// Start at Family. census.go looks at every column; secrets.go hunts for PINs, codes and keys;
+// masters.go, wrapped.go, row.go and transport.go ask the tokens themselves. What is
+// particular to the way the reference EPS stores things is in layout.go and columns.go,
+// and nowhere else.
 package store
 
 import (

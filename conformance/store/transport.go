@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/hunt"
 	"github.com/epsbench/epsbench/conformance/oracle"
 )
 
@@ -78,8 +79,8 @@ func transport(w *world) {
 	})
 	It("shows TOK to nobody on the way, and keeps it for signing there", conformance.Claims("ST-6.2.1-b"), func(ctx SpecContext) {
 		u := w.equipped(ctx, conformance.EnrolRequest{})
-		expectInUse(u.Token, w.pluginWire())
-		newHunt(u.needles()...).expectNothing(w.pluginWire())
+		hunt.ExpectInUse(u.Token, w.pluginWire())
+		hunt.For(u.needles()...).ExpectNothing(w.pluginWire())
 		s := open(ctx, w.Target, "authserver")
 		_, c := w.creation(u.Token)
 		s.expectTOK(s.secret(c.trk()), c.Blob, u)

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/hunt"
 	"github.com/epsbench/epsbench/conformance/oracle"
 )
 
@@ -30,7 +31,7 @@ type user struct {
 	grant   oracle.Grant
 	next    uint64 // HOTP counter
 	otps    []string
-	more    []needle // other values that must be nowhere
+	more    []hunt.Needle // other values that must be nowhere
 }
 
 // enrol has the bank enrol a new user. Zero fields of e are filled in.

@@ -1,4 +1,4 @@
-package store
+package hunt
 
 import (
 	"encoding/base64"
@@ -18,7 +18,7 @@ func drawn(n int, seed byte) []byte {
 }
 
 // names of what is found, without repetition.
-func names(h *hunt, data []byte) map[string]bool {
+func names(h *Hunt, data []byte) map[string]bool {
 	all := map[string]bool{}
 	for _, p := range h.in(data) {
 		all[p.needle] = true
@@ -29,7 +29,7 @@ func names(h *hunt, data []byte) map[string]bool {
 // A needle is found however programs write it, wherever in the surroundings it lies.
 func TestFindsEveryWay(t *testing.T) {
 	secret, pin := drawn(32, 1), "482910573846"
-	h := newHunt(raw("TOK", secret), decimal("PIN", pin))
+	h := For(Bytes("TOK", secret), Digits("PIN", pin))
 	list, err := json.Marshal(struct{ K []int }{ints(secret)})
 	if err != nil {
 		t.Fatal(err)
@@ -75,22 +75,9 @@ func ints(b []byte) (list []int) {
 	return list
 }
 
-// A short text of digits counts by itself only: in longer numbers it occurs by chance.
-func TestShortDigitsStandAlone(t *testing.T) {
-	h := newHunt(decimal("OTP", "48291057"))
-	for text, want := range map[string]bool{
-		"48291057": true, `{"otp":"48291057"}`: true, "x48291057\n": true,
-		"148291057": false, "482910570": false, "1764048291057123": false, "4829105": false,
-	} {
-		if got := len(h.in([]byte(text))) > 0; got != want {
-			t.Errorf("%q: %v", text, got)
-		}
-	}
-}
-
 // What is planted anywhere is found, all of it, also in nothing.
 func TestPlantedIsFound(t *testing.T) {
-	h := newHunt(raw("C", drawn(64, 4)), decimal("registration code", "83920174655"), raw("imported seed", drawn(20, 5)))
+	h := For(Bytes("C", drawn(64, 4)), Digits("registration code", "83920174655"), Bytes("imported seed", drawn(20, 5)))
 	for _, n := range []int{0, 1, 100, 1 << 20} {
 		data := drawn(n, 6)
 		if got := h.in(h.planted(data)); len(got) != len(h.patterns) {
