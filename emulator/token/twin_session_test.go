@@ -37,10 +37,6 @@ const (
 	soFlags   = pkcs11.CKF_SO_PIN_COUNT_LOW | pkcs11.CKF_SO_PIN_FINAL_TRY | pkcs11.CKF_SO_PIN_LOCKED
 )
 
-func (g *ground) login(who uint, PIN string) func(*ground) error {
-	return func(*ground) error { return g.Login(g.s, who, PIN) }
-}
-
 func loginUser(g *ground) error { return g.Login(g.s, pkcs11.CKU_USER, userPIN) }
 func loginSO(g *ground) error   { return g.Login(g.s, pkcs11.CKU_SO, soPIN) }
 func wrongUser(g *ground) error { return g.Login(g.s, pkcs11.CKU_USER, "000000") }

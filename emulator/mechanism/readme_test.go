@@ -1,0 +1,83 @@
+package mechanism_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/mechanism"
+)
+
+// The README's table of mechanisms is the code's.
+func TestREADME(t *testing.T) {
+	content, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, typ := range mechanism.List() {
+		want = append(want, row(mechanism.Lookup(typ)))
+	}
+	for line := range strings.Lines(string(content)) {
+		if strings.HasPrefix(line, "| CKM_") {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the table should be\n%s", strings.Join(want, "\n"))
+	}
+}
+
+func row(s *mechanism.Spec) string {
+	name := cryptoki.MechanismName(s.Type)
+	if s.Type == mechanism.CKM_AES_KEY_WRAP_KWP {
+		name = "CKM_AES_KEY_WRAP_KWP"
+	}
+	sizes := ""
+	if s.Max > 0 {
+		sizes = fmt.Sprintf(" %d–%d %s", s.Min, s.Max, unit(s))
+	}
+	return fmt.Sprintf("| %s | %s |%s |%s |", name, can(s), keys(s), sizes)
+}
+
+func can(s *mechanism.Spec) string {
+	var words []string
+	for _, o := range []struct {
+		op   mechanism.Operation
+		word string
+	}{
+		{mechanism.Encrypt, "encrypt"}, {mechanism.Decrypt, "decrypt"}, {mechanism.Digest, "digest"}, {mechanism.Sign, "sign"},
+		{mechanism.Verify, "verify"}, {mechanism.Generate, "generate"}, {mechanism.GeneratePair, "generate pair"},
+		{mechanism.Wrap, "wrap"}, {mechanism.Unwrap, "unwrap"}, {mechanism.Derive, "derive"},
+	} {
+		if s.Can(o.op) {
+			words = append(words, o.word)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func keys(s *mechanism.Spec) string {
+	names := map[uint]string{pkcs11.CKK_RSA: "RSA", pkcs11.CKK_AES: "AES", pkcs11.CKK_GENERIC_SECRET: "GENERIC_SECRET",
+		pkcs11.CKK_SHA_1_HMAC: "SHA_1_HMAC", pkcs11.CKK_SHA256_HMAC: "SHA256_HMAC", pkcs11.CKK_SHA512_HMAC: "SHA512_HMAC"}
+	var words []string
+	for _, typ := range s.KeyTypes {
+		words = append(words, names[typ])
+	}
+	if words == nil {
+		return ""
+	}
+	return " " + strings.Join(words, ", ")
+}
+
+func unit(s *mechanism.Spec) string {
+	if s.Takes(pkcs11.CKK_RSA) {
+		return "bits"
+	}
+	return "bytes"
+}
