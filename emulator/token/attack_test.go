@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 
@@ -190,6 +191,27 @@ func TestUnwrapTemplate(t *testing.T) {
 	shown, err := g.read(master, pkcs11.CKA_UNWRAP_TEMPLATE)
 	if err != nil || len(shown) != 24*len(rules) {
 		t.Errorf("shown as %d bytes, %v", len(shown), err)
+	}
+}
+
+// The derive template does the same for derived keys.
+func TestDeriveTemplate(t *testing.T) {
+	g := memoryToken(t)
+	rules := []*pkcs11.Attribute{off(pkcs11.CKA_EXTRACTABLE), attr(pkcs11.CKA_SENSITIVE, true), attr(cS, true)}
+	child := []*pkcs11.Attribute{attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET), attr(pkcs11.CKA_VALUE_LEN, 16)}
+	answer := nested(pkcs11.CKA_DERIVE_TEMPLATE, rules, func(a *pkcs11.Attribute) string {
+		base := g.create(secretKey(pkcs11.CKK_AES, random(32), append(on(cDrv), a)))
+		for _, r := range rules {
+			against := attr(r.Type, r.Value[0] == 0)
+			_, err := g.derive(base, random(16), append(child, against)...)
+			wants(t, fmt.Sprintf("against %#x", r.Type), err, pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		}
+		h, err := g.derive(base, random(16), child...)
+		check(t, err)
+		return gives(g.read(h, pkcs11.CKA_EXTRACTABLE)) + gives(g.read(h, pkcs11.CKA_SENSITIVE)) + gives(g.read(h, cS))
+	})
+	if answer != "000101" {
+		t.Errorf("the key is %s", answer)
 	}
 }
 

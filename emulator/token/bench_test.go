@@ -12,7 +12,7 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-// work is what DESIGN §8 compares with SoftHSM: the same Go calls on private
+// work is what is compared with SoftHSM: the same Go calls on private
 // session keys with 16 bytes of data, one session a goroutine.
 type work struct {
 	name string

@@ -412,6 +412,19 @@ func TestInitTokenUnderAnotherProcess(t *testing.T) {
 	wants(t, "new object under the old login", err, pkcs11.CKR_USER_NOT_LOGGED_IN)
 }
 
+// C_InitToken leaves no file of the objects before.
+func TestInitTokenRemovesFiles(t *testing.T) {
+	dir := t.TempDir()
+	g := directoryToken(t, dir)
+	g.create(tokenKey)
+	before := len(files(t, dir))
+	check(t, g.CloseAllSessions(0))
+	check(t, g.InitToken(0, soPIN, "new"))
+	if after := files(t, dir); before != 2 || len(after) != 1 || after["token"] == nil {
+		t.Errorf("%d files became %d", before, len(after))
+	}
+}
+
 func TestPINsOfADirectory(t *testing.T) {
 	dir := t.TempDir()
 	g := directoryToken(t, dir)

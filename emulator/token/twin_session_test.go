@@ -200,6 +200,16 @@ var sessionScenarios = []scenario{
 		check(g.t, logout(g))
 		return says(second(g.CreateObject(g.s, but(tokenKey, off(pkcs11.CKA_PRIVATE)))))
 	}},
+	{name: "copy to a private object as nobody", do: func(g *ground) string {
+		h := g.create(but(aesOf(key16), off(pkcs11.CKA_PRIVATE)))
+		check(g.t, logout(g))
+		return says(second(g.CopyObject(g.s, h, []*pkcs11.Attribute{attr(pkcs11.CKA_PRIVATE, true)})))
+	}},
+	{name: "derive a private object as nobody", do: func(g *ground) string {
+		h := g.create(but(aesOf(key16, cDrv), off(pkcs11.CKA_PRIVATE)))
+		check(g.t, logout(g))
+		return says(second(g.derive(h, key32, child(pkcs11.CKK_AES, 16)...)))
+	}},
 	{name: "create a private object as SO", do: func(g *ground) string {
 		check(g.t, logout(g))
 		check(g.t, loginSO(g))
