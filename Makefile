@@ -1,6 +1,6 @@
 # epsbench: the commands of a contributor. `make` alone lists them.
 GO       ?= go
-GOFLAGS  := -trimpath
+BUILD    := -trimpath
 FUZZTIME ?= 10s
 TOOLS    := -modfile=tools/go.mod
 
@@ -10,7 +10,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
 
 build: ## bin/epsbench and bin/eps
-	$(GO) build $(GOFLAGS) -o bin/ ./bench/cmd/epsbench ./reference/cmd/eps
+	$(GO) build $(BUILD) -o bin/ ./bench/cmd/epsbench ./reference/cmd/eps
 
 run: build ## judge the reference EPS on embedded parts; report in out/
 	bin/epsbench run
@@ -21,11 +21,12 @@ deps: ## install what the tests need and this machine lacks (Debian, Ubuntu)
 test: deps build ## everything, on real SoftHSMv2 and real MariaDB, with the race detector; then the mutants
 	$(GO) vet ./...
 	$(GO) test -race -timeout 14m ./...
+	$(GO) test ./vectors # those that are too long for the race detector
 	bin/epsbench run --hsm softhsm --store mariadb --out out/real
 	bin/epsbench selfcheck --out out/selfcheck
 
 lint: ## gofmt, vet, staticcheck
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool $(TOOLS) staticcheck ./...
 

@@ -44,7 +44,7 @@ const (
 	Organisation Status = "manual" // organisational: evidence from people
 )
 
-// Verdict is the judgement of a case or a claim (DESIGN §3).
+// Verdict is the judgement of a case or a claim.
 type Verdict string
 
 const (
@@ -69,6 +69,7 @@ type Result struct {
 	Seconds  float64 `json:"seconds"`
 	Observed string  `json:"observed"`           // what was seen, one or a few sentences; no secret
 	Expected string  `json:"expected,omitempty"` // of a FAIL
+	Failed   string  `json:"failed,omitempty"`   // of a FAIL: what the assertion said; it ends Observed too
 	Series   *Series `json:"series,omitempty"`   // numbers to plot
 }
 

@@ -92,8 +92,8 @@ func (s *scope) result(c Claim, id, expected string) Result {
 	observed := s.observed
 	switch {
 	case s.failure != "":
-		r.Verdict, r.Expected = Fail, expected
-		observed = append(observed, oneLine(s.failure))
+		r.Verdict, r.Expected, r.Failed = Fail, expected, oneLine(s.failure)
+		observed = append(observed, r.Failed)
 	case s.ruling != nil:
 		r.Verdict = s.ruling.verdict
 		observed = append(observed, oneLine(s.ruling.reason))
@@ -105,7 +105,7 @@ func (s *scope) result(c Claim, id, expected string) Result {
 // adjust applies what the claim itself says about verdicts.
 func (f Family) adjust(c Claim, t Target, r Result) Result {
 	if v, reason := c.Admit(t); v == NotApplicable {
-		r.Verdict, r.Observed, r.Expected = v, reason, ""
+		r.Verdict, r.Observed, r.Expected, r.Failed = v, reason, "", ""
 	}
 	if r.Verdict == Fail && c.Level == Should {
 		r.Verdict = Warn

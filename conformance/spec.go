@@ -20,6 +20,13 @@ func Observe(format string, args ...any) {
 	ginkgo.AddReportEntry("observed", observation(fmt.Sprintf(format, args...)))
 }
 
+// SetClock sets the target's clock until the spec ends.
+func SetClock(t Target, to time.Time) {
+	clock := t.(Clock)
+	ginkgo.DeferCleanup(clock.SetClock, time.Time{})
+	clock.SetClock(to)
+}
+
 // Plot gives the report numbers to draw.
 func Plot(s Series) { ginkgo.AddReportEntry("series", s) }
 

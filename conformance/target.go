@@ -171,6 +171,7 @@ type Seed struct {
 // Clock is the target's clock: a Part, never a route.
 type Clock interface {
 	Now() time.Time
+	// SetClock stops the clock at a time; the zero time lets it follow the machine again.
 	SetClock(time.Time)
 }
 

@@ -55,7 +55,7 @@ func startContainer(ctx context.Context, c credentials, args []string) (server, 
 		return nil, "", err
 	}
 	if err := engine(ctx); err != nil {
-		return nil, "", errAbsent
+		return nil, "", fmt.Errorf("%w: %w", errAbsent, err)
 	}
 	image, err := imageName()
 	if err == nil {

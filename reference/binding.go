@@ -11,7 +11,7 @@ import (
 // when C was sealed. C is not sealed again when the state moves.
 const SealedVersion = 1
 
-// binding is what a row key belongs to (DESIGN §4, outer layer).
+// binding is what a row key belongs to (the outer layer of TOK).
 type binding struct {
 	_          struct{} `cbor:",toarray"`
 	Label      string

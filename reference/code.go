@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// The two parts of a registration code (DESIGN §4, PROTOCOL.md §4).
+// The two parts of a registration code (PROTOCOL.md §4).
 const (
 	LocatorLength = 8 // characters of Crockford base32: 40 bits
 	MinCodeDigits = 2

@@ -1,6 +1,6 @@
 package reference
 
-// PIN lengths that a token may have, in digits (DESIGN §4).
+// PIN lengths that a token may have, in digits.
 const (
 	MinPINDigits = 4
 	MaxPINDigits = 12

@@ -19,7 +19,7 @@ type User string
 // TokenID names a token: 26 characters of Crockford base32 (128 random bits and two of padding).
 type TokenID string
 
-// Direction says how TOK comes from C (DESIGN: inner layer). The numbers are those of PROTOCOL.md.
+// Direction says how TOK comes from C (the inner layer). The numbers are those of PROTOCOL.md.
 type Direction uint8
 
 const (

@@ -6,7 +6,7 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 )
 
-// Exit codes of epsbench (DESIGN §7).
+// Exit codes of epsbench.
 const (
 	ExitPass       = 0
 	ExitFail       = 1
@@ -78,7 +78,7 @@ func End(f Facts) (e Ending, sentence string) {
 	panic("report: the last ending always holds")
 }
 
-// undecided are the verdicts that leave a selected MUST undecided (DESIGN §3).
+// undecided are the verdicts that leave a selected MUST undecided.
 var undecided = map[conformance.Verdict]bool{
 	conformance.Blocked:      true,
 	conformance.Excluded:     true,

@@ -7,7 +7,7 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 )
 
-// The table of DESIGN §7: precedence 4, 5, 1, 3, 0.
+// Precedence 4, 5, 1, 3, 0.
 func TestEndings(t *testing.T) {
 	equal, differs := &report.Diff{}, &report.Diff{Changes: []report.Change{{}}}
 	for _, c := range []struct {

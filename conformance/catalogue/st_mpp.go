@@ -68,7 +68,7 @@ var stFlow = []conformance.Claim{
 		Method: "Requests are changed field by field and byte by byte, versions lowered, two sessions spliced; each gets the uniform refusal and changes nothing in the store. Bodies that are malformed, cut, too large, duplicated or not canonical on every route of every listener get a problem document or that refusal, never an inner error."},
 
 	{ID: "ST-ID", Source: "seed 000 §1, §2.5, §3", Target: eps, Family: "store", Status: auto,
-		Title:  "Product, HSM, database and authentication server are the evaluated versions.",
+		Title:  "The versions of product, HSM, database and authentication server can be read back and held against the evaluated ones.",
 		Method: "Name and version of each are read back from the target; deviations from the security target (PSE PL220, MariaDB 5.5.31, DS3 2.2.1) are listed."},
 	{ID: "ST-2.2.2-c", Source: "seed 000 §2.2.2", Target: eps, Family: "mpp", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanReadAudit, conformance.CanSeeRoutes},

@@ -55,9 +55,9 @@ func codes(t conformance.Target) {
 	It("takes a code until it expires", conformance.Claims("ST-KEY-RC"), func(ctx SpecContext) {
 		e := open(t)
 		early, late := e.enrol(ctx, validFor(time.Hour)), e.enrol(ctx, validFor(time.Hour))
-		e.setClock(early.Expires.Add(-time.Second))
+		conformance.SetClock(e.Target, early.Expires.Add(-time.Second))
 		e.expectDelivered(ctx, early, "a second before the code expires")
-		e.setClock(late.Expires.Add(time.Second)) // the bank is told whole seconds
+		conformance.SetClock(e.Target, late.Expires.Add(time.Second)) // the bank is told whole seconds
 		e.expectRefused(ctx, try{"an expired code", e.request(late).Body})
 		conformance.Observe("a code of one hour is good one second before its end, and refused one second after it")
 	})
@@ -125,7 +125,7 @@ func (e eps) withoutCode(ctx context.Context) ([]try, []customer) {
 	Expect(e.Change(ctx, revoked.Token, "revoke")).To(Succeed(), "revocation")
 	_, err := e.Reissue(ctx, old.Token)
 	Expect(err).NotTo(HaveOccurred(), "another code for a token")
-	e.setClock(expired.Expires.Add(time.Minute))
+	conformance.SetClock(e.Target, expired.Expires.Add(time.Minute))
 
 	elsewhere.service = e.Declared().Services[1]
 	mixed.RegistrationCode = mixed.locator() + "-" + live.digits()

@@ -71,13 +71,6 @@ func (e eps) now() time.Time {
 	return time.Now()
 }
 
-// setClock lasts until the spec ends.
-func (e eps) setClock(to time.Time) {
-	clock := e.Target.(conformance.Clock)
-	DeferCleanup(clock.SetClock, time.Time{})
-	clock.SetClock(to)
-}
-
 // Phones call from addresses of their own, perSource requests from each, so that the
 // limit on failures of an address delays nobody.
 const perSource = 20

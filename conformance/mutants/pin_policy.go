@@ -107,7 +107,7 @@ var pinPolicy = []Mutant{
 	},
 }
 
-// rules are the limits of DESIGN §4 at their largest, which are the default.
+// rules are the limits at their largest, which are the default.
 var rules = authserver.Rules{Consecutive: 3, Candidates: math.MaxInt32, Failures: math.MaxInt32, LookAhead: 10, Drift: 1}
 
 // withPolicy puts another policy in the place of the real one, anew at each start.

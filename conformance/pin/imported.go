@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -76,11 +75,4 @@ func around(m uint64, low, high int) []uint64 {
 		}
 	}
 	return all
-}
-
-// at sets the target's clock until the spec ends.
-func at(t conformance.Target, to time.Time) {
-	clock := t.(conformance.Clock)
-	DeferCleanup(clock.SetClock, clock.Now())
-	clock.SetClock(to)
 }

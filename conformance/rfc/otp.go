@@ -53,7 +53,7 @@ func totp(t conformance.Target) {
 			Expect(conformance.Public(otp)).To(Equal(conformance.Public(v.OTP)), "OTP of the vector")
 		})
 		It(v.ID+"/server", conformance.Claims("RFC6238-appB-server"), func(ctx SpecContext) {
-			setClock(t, time.Unix(v.Time, 0))
+			conformance.SetClock(t, time.Unix(v.Time, 0))
 			suite := fmt.Sprintf("TOTP-%s-%d-%d", algorithms[crypto.Hash(v.Hash)].suite, v.Digits, v.Step)
 			user := imported(ctx, t, conformance.Seed{Suite: suite, Secret: v.Secret})
 			user.acceptsOnce(ctx, v.OTP, v.Moving)

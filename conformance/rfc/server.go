@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -37,13 +36,6 @@ func service(t conformance.Target) string {
 		}
 	}
 	return "rfc"
-}
-
-// setClock lasts until the spec ends.
-func setClock(t conformance.Target, to time.Time) {
-	clock := t.(conformance.Clock)
-	DeferCleanup(clock.SetClock, clock.Now())
-	clock.SetClock(to)
 }
 
 // acceptsOnce: another OTP is refused, the right one accepted, and refused when it comes

@@ -13,7 +13,7 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 )
 
-// key is a permanent key of the two tokens (DESIGN §4, keys and tokens).
+// key is a permanent key of the two tokens.
 type key struct {
 	label string // pattern
 	class uint
@@ -122,7 +122,7 @@ func encoded(list ...any) []byte {
 const sealedVersion = 1
 
 // bound is what the row key of a token is derived from: SHA-256 over all that the row
-// belongs to (DESIGN §4, outer layer).
+// belongs to (the outer layer of TOK).
 func (r record) bound() []byte {
 	GinkgoHelper()
 	sum := sha256.Sum256(encoded(

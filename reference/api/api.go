@@ -18,7 +18,7 @@ import (
 // Listener names one of the three.
 type Listener string
 
-// The listeners of DESIGN §6. Nothing answers on the wrong one.
+// The listeners. Nothing answers on the wrong one.
 const (
 	Bank       Listener = "bank"
 	Public     Listener = "public"

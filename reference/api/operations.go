@@ -26,7 +26,7 @@ type Check struct {
 	Why  string `json:"why,omitempty"`
 }
 
-// KeyInfo names a key of DESIGN §4.
+// KeyInfo names a key of the EPS.
 type KeyInfo struct {
 	Label   string     `json:"label"`
 	Version uint32     `json:"version,omitempty"` // 0: has none

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/oath"
 	"github.com/epsbench/epsbench/reference/store"
 )
@@ -23,7 +24,7 @@ type Policy interface {
 	Fail(c store.Credential, tested int) store.Credential
 }
 
-// Rules are the windows and the lock of DESIGN §4. A field of zero takes the largest
+// Rules are the windows and the lock. A field of zero takes the largest
 // value that the design allows, which is the default; none can be raised above it.
 type Rules struct {
 	Consecutive int `yaml:"consecutive"` // failures in a row that lock: at most 3
@@ -118,7 +119,7 @@ func (r Rules) maxCandidates(digits int) int {
 
 // maxFailures: whoever holds the phone tries PINs, one a failure. Weak ones are never given out.
 func (r Rules) maxFailures(pinDigits int) int {
-	return min(r.Failures, (pow10(pinDigits)-weakPINs(pinDigits))/falseAcceptance)
+	return min(r.Failures, (pow10(pinDigits)-reference.WeakPINs(pinDigits))/falseAcceptance)
 }
 
 // Accept ends a row of failures. What counts until an unlock stays: a user's own
@@ -134,16 +135,6 @@ func (r Rules) Fail(c store.Credential, tested int) store.Credential {
 	c.FailedEver++
 	c.Candidates += tested
 	return c
-}
-
-// weakPINs counts the PINs of p digits that are never given out: constant steps
-// (111111, 2468) and a row of zeros with one other digit at an end (seed 004).
-func weakPINs(p int) int {
-	weak := 10 // all digits equal
-	for step := 1; step*(p-1) < 10; step++ {
-		weak += 2 * (10 - step*(p-1))
-	}
-	return weak + 2*9
 }
 
 func pow10(n int) int {

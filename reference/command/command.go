@@ -29,7 +29,7 @@ type Program struct {
 	Environ []string // "NAME=value"
 }
 
-// Exit codes (DESIGN §7).
+// Exit codes, as README.md lists them.
 const (
 	exitOK       = 0
 	exitTrouble  = 1

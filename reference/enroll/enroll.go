@@ -42,7 +42,7 @@ type AuthServer interface {
 	SetState(ctx context.Context, key string, token reference.TokenID, op string) error
 }
 
-// Config are the defaults and limits of enrolment. Zero fields take those of DESIGN §4.
+// Config are the defaults and limits of enrolment. Zero fields take the defaults below.
 type Config struct {
 	AuthServer    string        // name of the authentication server, as it was paired
 	Suite         string        // "HOTP-SHA256-6"

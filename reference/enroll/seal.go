@@ -8,7 +8,7 @@ import (
 	"github.com/epsbench/epsbench/reference/hsm"
 )
 
-// rowFormat is the strategy that seals C (DESIGN §4, outer layer).
+// rowFormat is the strategy that seals C (the outer layer of TOK).
 const rowFormat = "row-kw"
 
 // seal makes TOK in the HSM and leaves in d what may leave it: C under the row key,

@@ -61,7 +61,7 @@ var decryptC = tokenKeys{reference.Decrypt, kekDecrypt, func(s *Session, kek Key
 func (s *Session) Direction() reference.Direction { return s.t.token.direction }
 
 // DeriveTokenKey makes TOK, the leading n bytes of AES-ECB over C under KEK. Every KEK
-// gives one, and nothing tells which is right (DESIGN §4: no redundancy). TOK can only
+// gives one, and nothing tells which is right (there is no redundancy). TOK can only
 // be wrapped, by ExportUnderTransport.
 func (s *Session) DeriveTokenKey(kek Key, c []byte, n int) (Key, error) {
 	if err := checkC(len(c)); err != nil {

@@ -336,7 +336,7 @@ func TestAuthenticationServerNeedsNoDerivation(t *testing.T) {
 	}
 }
 
-// named are the attributes that a token must not choose by itself (DESIGN §4).
+// named are the attributes that a token must not choose by itself.
 var named = append([]uint{
 	pkcs11.CKA_CLASS, pkcs11.CKA_KEY_TYPE, pkcs11.CKA_TOKEN, pkcs11.CKA_PRIVATE, pkcs11.CKA_SENSITIVE,
 	pkcs11.CKA_EXTRACTABLE, pkcs11.CKA_MODIFIABLE, pkcs11.CKA_COPYABLE,

@@ -77,7 +77,7 @@ const (
 	keyBytes = 32
 )
 
-// kinds is every kind of secret key that this package makes (DESIGN §4).
+// kinds is every kind of secret key that this package makes.
 var kinds = [lastUsage]kind{
 	MKDBK:     {name: "MK-DBK", keyType: aesKey, uses: wraps | unwraps, unwraps: DBK},
 	MKTRK:     {name: "MK-TRK", keyType: aesKey, uses: wraps | unwraps, unwraps: TRKWrap},

@@ -49,7 +49,7 @@ type Audit struct {
 	Anchor string `yaml:"anchor"`
 }
 
-// Listeners are the three of DESIGN §6.
+// Listeners are the three ways in; nothing answers on the wrong one.
 type Listeners struct {
 	Bank       Listener `yaml:"bank"`
 	Public     Listener `yaml:"public"`
@@ -102,7 +102,7 @@ type Limits struct {
 	Shutdown    time.Duration `yaml:"shutdown"`     // for calls under way when the process ends
 }
 
-// Default is a configuration of the values in DESIGN §4, complete but for the HSM.
+// Default is a configuration of default values, complete but for the HSM.
 func Default() Config {
 	return Config{
 		Name: "eps", Node: "eps-1",

@@ -79,7 +79,7 @@ type Tx interface {
 	Audit(AuditRecord) error             // Group and Seq are given by the store
 }
 
-// WrappedKey is a key of DESIGN §4 that rests in the database under a master key.
+// WrappedKey is a key that rests in the database under a master key.
 type WrappedKey struct {
 	Name    string // "DBK", "TRK/<authentication server>", …
 	Version uint32

@@ -1,7 +1,7 @@
 // Command epsbench judges an EPS and leaves a report.
 //
 // Start at main; registry.go says what can be judged, and by which suites. Every
-// command ends in an error or an exit code of DESIGN §7, and fail says it in one
+// command ends in an error or an exit code, and fail says it in one
 // line with a hint.
 package main
 

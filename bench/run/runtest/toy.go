@@ -108,10 +108,7 @@ func good(t *target) {
 		for i := range 3 {
 			conformance.Case(fmt.Sprintf("good/answer/%d", i), func() {
 				conformance.Observe("asked %d times", i+1)
-				if !t.right() {
-					conformance.Observe("the answer is not forty-two")
-				}
-				gomega.Expect(t.right()).To(gomega.BeTrue())
+				gomega.Expect(t.right()).To(gomega.BeTrue(), "the answer is not forty-two")
 			})
 		}
 	})

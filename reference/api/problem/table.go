@@ -58,11 +58,6 @@ func MediaType(want string) Problem {
 	return kind(http.StatusUnsupportedMediaType, "media-type", "Unsupported media type", "send "+want+", not compressed")
 }
 
-// TooMany: the caller exceeds its rate.
-func TooMany() Problem {
-	return kind(http.StatusTooManyRequests, "too-many", "Too many requests", "wait, then try again")
-}
-
 // Refused: no reason is told.
 func Refused() Problem {
 	return kind(http.StatusForbidden, "refused", "Refused", "")

@@ -21,7 +21,7 @@ const (
 	Revoke  Op = "revoke" // refuse OTPs for ever
 )
 
-// Limits of the contract. PIN digits and TOK lengths are those of DESIGN §4.
+// Limits of the contract. PIN digits and TOK lengths are those that the EPS makes.
 const (
 	MaxMessage = 1024 // bytes of an envelope, request or reply
 	maxName    = 64   // bytes of an idempotency key or service
