@@ -8,7 +8,9 @@ import (
 
 // Diff is what changed from one report to another.
 type Diff struct {
-	Changes []Change `json:"changes"`
+	Changes  []Change `json:"changes"`
+	Compared int      `json:"compared"` // claims that were judged in both
+	LeftOut  int      `json:"left_out"` // automated claims that one of the two was not asked for
 }
 
 // Change is one claim or case whose verdict is not what it was. An empty verdict
@@ -47,7 +49,11 @@ func Compare(was, is []Claim) Diff {
 		before, known := old[c.ID]
 		delete(old, c.ID)
 		if c.Unselected || before.Unselected {
+			d.LeftOut++
 			continue
+		}
+		if c.Status == conformance.Automated {
+			d.Compared++
 		}
 		if !known || before.Verdict != c.Verdict {
 			d.Changes = append(d.Changes, Change{Claim: c.ID, Was: before.Verdict, Is: c.Verdict})

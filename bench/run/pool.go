@@ -42,7 +42,10 @@ func (p Pool) Run(ctx context.Context, jobs []Job, watch func(Event)) []Outcome 
 		all.Go(func() {
 			defer func() { <-turns }()
 			outcomes[i] = p.one(ctx, job, tell)
-			if outcomes[i].Unusable != nil && job.Options.Mutant == "" {
+			if o := &outcomes[i]; o.Unusable != nil && job.Options.Mutant == "" {
+				if ctx.Err() != nil { // it was told to stop, which is no cause
+					o.Unusable, o.Stopped = nil, true
+				}
 				cancel()
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2/types"
@@ -102,6 +103,9 @@ func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(
 		jobs[i].Options.Mutant = mutant
 	}
 	pool := Pool{Parallel: c.Parallel, Logs: logs, Limit: c.Limit, Command: c.Command}
+	if options.Alone {
+		pool.Parallel = 1
+	}
 	if pool.Parallel == 0 {
 		pool.Parallel = runtime.GOMAXPROCS(0)
 	}
@@ -131,6 +135,9 @@ func (r Registry) selected(focus string) (selection, error) {
 		return selection{}, &UsageError{fmt.Sprintf("--focus %q is no label expression", focus),
 			"labels are claim ids and suites, joined by || && !; see: epsbench list claims"}
 	}
+	if err := r.knows(focus); err != nil {
+		return selection{}, err
+	}
 	s := selection{claims: map[string][]string{}, outside: map[string]string{}}
 	for _, c := range r.Claims {
 		switch {
@@ -145,6 +152,22 @@ func (r Registry) selected(focus string) (selection, error) {
 		return selection{}, &UsageError{fmt.Sprintf("--focus %q selects no automated claim", focus), "see: epsbench list claims"}
 	}
 	return s, nil
+}
+
+// knows refuses a focus with a word in it that is no label: a typing error must not
+// select less than was meant. Regular expressions are left to ginkgo.
+func (r Registry) knows(focus string) error {
+	if strings.ContainsAny(focus, "/:") {
+		return nil
+	}
+	for _, word := range strings.FieldsFunc(focus, func(c rune) bool { return strings.ContainsRune(" \t,()!&|", c) }) {
+		_, claim := r.Claim(word)
+		_, err := r.suite(word)
+		if !claim && err != nil {
+			return &UsageError{fmt.Sprintf("--focus names %q, which is neither a claim nor a suite", word), "see: epsbench list claims"}
+		}
+	}
+	return nil
 }
 
 // narrow takes out the claims that have no spec of their own in the focus.

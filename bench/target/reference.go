@@ -31,7 +31,7 @@ var iterations = map[conformance.Profile]int{conformance.Quick: 1_000}
 var Reference = run.Target{
 	Name:    "reference",
 	About:   "the reference EPS and authentication server, in one process",
-	Prepare: prepareStore,
+	Prepare: prepare,
 	Open: func(ctx context.Context, o run.Options) (conformance.Target, error) {
 		return open(ctx, o, "eps.example")
 	},

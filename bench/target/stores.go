@@ -23,9 +23,11 @@ import (
 	"github.com/epsbench/epsbench/reference/store/sqlite"
 )
 
-// prepareStore starts what all children share: the MariaDB server, where one is
-// asked for. Its reference takes the place of the word.
-func prepareStore(ctx context.Context, o run.Options) (run.Options, func(), error) {
+// prepare starts what all children share: the MariaDB server, where one is asked for.
+// Its reference takes the place of the word. The tokens of a library are few, so children
+// use them one after the other.
+func prepare(ctx context.Context, o run.Options) (run.Options, func(), error) {
+	o.Alone = o.HSM != "emulator" && o.HSM != "softhsm"
 	if o.Store != "mariadb" {
 		return o, nil, nil
 	}

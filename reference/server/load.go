@@ -43,10 +43,13 @@ func LoadAuthServer(path string, environ []string) (AuthServerConfig, error) {
 	return c, c.check()
 }
 
+// maker is the command that makes a configuration, by the prefix of its variables.
+var maker = map[string]string{EnvPrefix: "eps init", EnvPrefixAuth: "eps authserver init"}
+
 func load(path string, environ []string, prefix string, c any, h *HSM, st *Store) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return &reference.Hint{Err: fmt.Errorf("%w: %w", ErrConfig, err), Text: "make one with: eps init"}
+		return &reference.Hint{Err: fmt.Errorf("%w: %w", ErrConfig, err), Text: "make one with: " + maker[prefix]}
 	}
 	if err := strict.YAML(data, c); err != nil {
 		return fmt.Errorf("%w %s: %w", ErrConfig, path, err)

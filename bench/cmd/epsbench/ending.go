@@ -148,4 +148,7 @@ func (s *screen) differences(d report.Diff) {
 	for _, c := range d.Changes {
 		s.print("    %s\n", c)
 	}
+	if d.LeftOut > 0 {
+		s.print("\n  %d claims were compared with the baseline, %d were not: this run or the baseline did not judge them\n", d.Compared, d.LeftOut)
+	}
 }

@@ -28,6 +28,9 @@ func (c *runCommand) Run(a *app) error {
 	if err := clean(c.Out); err != nil {
 		return err
 	}
+	if err := writable(c.JUnit); err != nil {
+		return err
+	}
 	config := c.config(a)
 	s := newScreen(a, config)
 	s.status("preparing the target")
@@ -82,6 +85,21 @@ func clean(dir string) error {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return &run.UsageError{What: err.Error(), Mend: "choose another directory with --out"}
 		}
+	}
+	return nil
+}
+
+// writable finds out before the run whether a file can be written.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return &run.UsageError{What: "--junit: " + err.Error(), Mend: "name a file in a directory that exists"}
 	}
 	return nil
 }
