@@ -3,7 +3,6 @@ package mpp
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -23,72 +22,67 @@ const (
 	fourEach     = 4 * severalCodes
 )
 
+// codes holds the specs on the registration code; guesses.go has those on wrong ones.
 func codes(t conformance.Target) {
 	It("refuses every request without a live code of its own, and all in one way", conformance.Claims("ST-2.2.2-a"), func(ctx SpecContext) {
-		e := open(t)
-		tries, waiting := e.withoutCode(ctx)
-		answers := e.expectRefused(ctx, tries...)
-		expectRandom(answers)
-		for _, c := range waiting {
-			Expect(e.state(ctx, c)).To(Equal(conformance.Public("issued")), "state of a token after a refusal")
-		}
-		granted, _ := e.expectDelivered(ctx, waiting[0], "the right request after the wrong ones")
-		Expect(conformance.Public(headers(granted.Header))).To(Equal(conformance.Public(headers(answers[0].Header))), "headers of a grant and of a refusal")
-		Expect(granted.Body).To(HaveLen(len(answers[0].Body)), "a grant and a refusal have one length")
-		conformance.Observe("%d requests without a live code of their own: HTTP 200, the headers of a grant, %d random bytes, on the grid of %v; no token moved, and the right request then got its own",
-			len(tries), oracle.ResponseSize, e.Declared().RefusalQuantum)
+		open(t).needsCode(ctx)
 	})
-
 	It("delivers a code once, whoever asks at once", conformance.Claims("ST-2.2.2-a", "ST-KEY-RC"), func(ctx SpecContext) {
-		e := open(t)
-		from := sources(parallel)
-		e.expectOneEach(ctx, from, e.enrol(ctx))
-		var several []customer
-		for range severalCodes {
-			several = append(several, e.enrol(ctx))
-		}
-		e.expectOneEach(ctx, from[:fourEach], several...)
-		conformance.Observe("%d phones used one code at the same time: 1 got the token, %d the uniform refusal; %d phones used %d codes: each was delivered once",
-			parallel, parallel-1, fourEach, severalCodes)
+		open(t).deliversOnce(ctx)
 	})
-
 	It("takes a code until it expires", conformance.Claims("ST-KEY-RC"), func(ctx SpecContext) {
-		e := open(t)
-		early, late := e.enrol(ctx, validFor(time.Hour)), e.enrol(ctx, validFor(time.Hour))
-		conformance.SetClock(e.Target, early.Expires.Add(-time.Second))
-		e.expectDelivered(ctx, early, "a second before the code expires")
-		conformance.SetClock(e.Target, late.Expires.Add(time.Second)) // the bank is told whole seconds
-		e.expectRefused(ctx, try{"an expired code", e.request(late).Body})
-		conformance.Observe("a code of one hour is good one second before its end, and refused one second after it")
+		open(t).takesUntilExpiry(ctx)
 	})
-
-	It("kills a code, and no other, by the declared number of failures", conformance.Claims("ST-KEY-RC"), func(ctx SpecContext) {
-		e := open(t)
-		d := e.Declared()
-		guessed, spared, other := e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)
-		tries := append(e.wrongCodes(guessed, d.CodeTries), e.wrongCodes(spared, d.CodeTries-1)...)
-		e.expectRefused(ctx, tries...)
-		e.expectRefused(ctx, try{fmt.Sprintf("the right code after %d failures", d.CodeTries), e.request(guessed).Body})
-		e.expectDelivered(ctx, spared, fmt.Sprintf("after %d failures", d.CodeTries-1))
-		e.expectDelivered(ctx, other, "a code that nobody has guessed at")
-		success := float64(d.CodeTries) / math.Pow10(d.CodeDigits)
-		Expect(success).To(BeNumerically("<=", 1.0/2048), "tries over codes")
-		conformance.Observe("%d wrong codes and the right one is refused, %d and it is taken; a guess succeeds with %.1e at most, 2^-11 is allowed",
-			d.CodeTries, d.CodeTries-1, success)
-	})
-
 	It("gives each code its own token, and no database language a way in", conformance.Claims("ST-6.3-5"), func(ctx SpecContext) {
-		e := open(t)
-		customers := []customer{e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)}
-		tries := e.injections(customers[0])
-		e.expectRefused(ctx, tries...)
-		slices.Reverse(customers)
-		for _, c := range customers {
-			e.expectDelivered(ctx, c, "a code among several")
-		}
-		conformance.Observe("%d codes gave each its own token; %d requests with unknown, misspelt or foreign locators and with quotes, wildcards and comments got the uniform refusal",
-			len(customers), len(tries))
+		open(t).givesItsOwn(ctx)
 	})
+}
+
+func (e eps) needsCode(ctx context.Context) {
+	tries, waiting := e.withoutCode(ctx)
+	answers := e.expectRefused(ctx, tries...)
+	expectRandom(answers)
+	for _, c := range waiting {
+		Expect(e.state(ctx, c)).To(Equal(conformance.Public("issued")), "state of a token after a refusal")
+	}
+	granted, _ := e.expectDelivered(ctx, waiting[0], "the right request after the wrong ones")
+	Expect(conformance.Public(headers(granted.Header))).To(Equal(conformance.Public(headers(answers[0].Header))), "headers of a grant and of a refusal")
+	Expect(granted.Body).To(HaveLen(len(answers[0].Body)), "a grant and a refusal have one length")
+	conformance.Observe("%d requests without a live code of their own: HTTP 200, the headers of a grant, %d random bytes, on the grid of %v; no token moved, and the right request then got its own",
+		len(tries), oracle.ResponseSize, e.Declared().RefusalQuantum)
+}
+
+func (e eps) deliversOnce(ctx context.Context) {
+	from := sources(parallel)
+	e.expectOneEach(ctx, from, e.enrol(ctx))
+	var several []customer
+	for range severalCodes {
+		several = append(several, e.enrol(ctx))
+	}
+	e.expectOneEach(ctx, from[:fourEach], several...)
+	conformance.Observe("%d phones used one code at the same time: 1 got the token, %d the uniform refusal; %d phones used %d codes: each was delivered once",
+		parallel, parallel-1, fourEach, severalCodes)
+}
+
+func (e eps) takesUntilExpiry(ctx context.Context) {
+	early, late := e.enrol(ctx, validFor(time.Hour)), e.enrol(ctx, validFor(time.Hour))
+	conformance.SetClock(e.Target, early.Expires.Add(-time.Second))
+	e.expectDelivered(ctx, early, "a second before the code expires")
+	conformance.SetClock(e.Target, late.Expires.Add(time.Second)) // the bank is told whole seconds
+	e.expectRefused(ctx, try{"an expired code", e.request(late).Body})
+	conformance.Observe("a code of one hour is good one second before its end, and refused one second after it")
+}
+
+func (e eps) givesItsOwn(ctx context.Context) {
+	customers := []customer{e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)}
+	tries := e.injections(customers[0])
+	e.expectRefused(ctx, tries...)
+	slices.Reverse(customers)
+	for _, c := range customers {
+		e.expectDelivered(ctx, c, "a code among several")
+	}
+	conformance.Observe("%d codes gave each its own token; %d requests with unknown, misspelt or foreign locators and with quotes, wildcards and comments got the uniform refusal",
+		len(customers), len(tries))
 }
 
 // expectOneEach has the phones of all customers, as many of each, ask at the same time.
@@ -138,19 +132,6 @@ func (e eps) withoutCode(ctx context.Context) ([]try, []customer) {
 		tries = append(tries, try{what, e.request(c).Body})
 	}
 	return tries, []customer{live, guessed, elsewhere, mixed, expired, old}
-}
-
-// wrongCodes gives n requests with different wrong codes behind the locator of c.
-func (e eps) wrongCodes(c customer, n int) []try {
-	GinkgoHelper()
-	var tries []try
-	for i := range n {
-		last := (int(c.digits()[0]-'0') + 1 + i%9) % 10
-		wrong := c
-		wrong.RegistrationCode = fmt.Sprintf("%s-%d%s", c.locator(), last, c.digits()[1:])
-		tries = append(tries, try{"a wrong code behind a known locator", e.request(wrong).Body})
-	}
-	return tries
 }
 
 // injections ask the database for more than a locator.

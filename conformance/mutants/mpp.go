@@ -62,6 +62,15 @@ var provisioningCodes = []Mutant{
 		}),
 	},
 	{
+		Name:   "a code that is about to die is not compared",
+		About:  "After 4 failures the digits of a code are no longer compared.",
+		Claims: []string{"ST-KEY-RC"},
+		Reason: "try number 5 in turn",
+		Break: inProvisioning(withRule("wrong code", func(broken bool, r mpp.Row) bool {
+			return broken && r.Code.Failures < 4
+		})),
+	},
+	{
 		Name:   "refusals leave no record",
 		About:  "The audit holds what was delivered, and not what was refused.",
 		Claims: []string{"ST-2.2.2-c"},
@@ -101,6 +110,16 @@ func inProvisioning(change func(*mpp.Parts)) func(*Seams) {
 func withoutRule(name string) func(*mpp.Parts) {
 	return func(p *mpp.Parts) {
 		p.Rules = slices.DeleteFunc(mpp.Rules(), func(r mpp.Rule) bool { return r.Name == name })
+	}
+}
+
+// withRule changes what one of the rules says.
+func withRule(name string, change func(broken bool, r mpp.Row) bool) func(*mpp.Parts) {
+	return func(p *mpp.Parts) {
+		p.Rules = mpp.Rules()
+		i := slices.IndexFunc(p.Rules, func(r mpp.Rule) bool { return r.Name == name })
+		judged := p.Rules[i].Broken
+		p.Rules[i].Broken = func(r mpp.Row) bool { return change(judged(r), r) }
 	}
 }
 
