@@ -9,8 +9,8 @@ import (
 // Diff is what changed from one report to another.
 type Diff struct {
 	Changes  []Change `json:"changes"`
-	Compared int      `json:"compared"` // claims that were judged in both
-	LeftOut  int      `json:"left_out"` // automated claims that one of the two was not asked for
+	Compared int      `json:"compared"` // automated claims that it was asked for
+	LeftOut  int      `json:"left_out"` // automated claims that the later run was not asked for
 }
 
 // Change is one claim or case whose verdict is not what it was. An empty verdict
@@ -38,7 +38,8 @@ func orNone(v conformance.Verdict) string {
 }
 
 // Compare lists every claim, and every case of it, whose verdict differs, in the
-// order of is. Claims that either run was not asked for are left out.
+// order of is. Claims that is was not asked for are left out; what only is was asked
+// for is new.
 func Compare(was, is []Claim) Diff {
 	var d Diff
 	old := map[string]Claim{}
@@ -48,9 +49,12 @@ func Compare(was, is []Claim) Diff {
 	for _, c := range is {
 		before, known := old[c.ID]
 		delete(old, c.ID)
-		if c.Unselected || before.Unselected {
+		if c.Unselected {
 			d.LeftOut++
 			continue
+		}
+		if before.Unselected {
+			before = Claim{}
 		}
 		if c.Status == conformance.Automated {
 			d.Compared++

@@ -75,13 +75,15 @@ func TestWhatAClaimDoesToTheRun(t *testing.T) {
 func TestCompare(t *testing.T) {
 	was := []report.Claim{
 		{ID: "same", Verdict: "PASS"}, {ID: "worse", Verdict: "PASS"}, {ID: "gone", Verdict: "FAIL"}, {ID: "unasked", Verdict: "FAIL"},
+		{ID: "first asked", Verdict: "EXCLUDED", Unselected: true},
 		{ID: "case", Verdict: "FAIL", Cases: []report.Case{{ID: "a", Verdict: "FAIL"}, {ID: "b", Verdict: "PASS"}}},
 	}
 	is := []report.Claim{
 		{ID: "same", Verdict: "PASS"}, {ID: "worse", Verdict: "FAIL"}, {ID: "unasked", Verdict: "EXCLUDED", Unselected: true},
 		{ID: "case", Verdict: "FAIL", Cases: []report.Case{{ID: "a", Verdict: "FAIL"}, {ID: "c", Verdict: "FAIL"}}}, {ID: "new", Verdict: "PASS"},
+		{ID: "first asked", Verdict: "FAIL"},
 	}
-	want := []string{"worse: PASS → FAIL", "case c: (none) → FAIL", "case b: PASS → (none)", "new: (none) → PASS", "gone: FAIL → (none)"}
+	want := []string{"worse: PASS → FAIL", "case c: (none) → FAIL", "case b: PASS → (none)", "new: (none) → PASS", "first asked: (none) → FAIL", "gone: FAIL → (none)"}
 	got := report.Compare(was, is).Changes
 	if len(got) != len(want) {
 		t.Fatalf("%v", got)

@@ -25,6 +25,7 @@ type node struct {
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	serving sync.WaitGroup
+	mu      sync.Mutex // between the first of Serve and the last of Close
 	once    sync.Once
 }
 
@@ -51,7 +52,9 @@ func (n *node) Addr(listener string) string {
 // serve runs the listeners and what goes on beside them until ctx or the node ends,
 // or a listener fails.
 func (n *node) serve(ctx context.Context, beside ...func(context.Context)) error {
-	n.serving.Add(1)
+	if !n.begin() {
+		return nil
+	}
 	defer n.serving.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -74,6 +77,17 @@ func (n *node) serve(ctx context.Context, beside ...func(context.Context)) error
 	return group.Wait()
 }
 
+// begin counts one more Serve, unless Close has begun.
+func (n *node) begin() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.life.Err() != nil {
+		return false
+	}
+	n.serving.Add(1)
+	return true
+}
+
 // stop ends the listeners: calls under way until ctx ends, no new ones.
 func (n *node) stop(ctx context.Context) {
 	var all sync.WaitGroup
@@ -94,7 +108,9 @@ func (n *node) Close(ctx context.Context) error {
 	var err error
 	n.once.Do(func() {
 		n.stop(ctx)
+		n.mu.Lock()
 		n.end()
+		n.mu.Unlock()
 		n.serving.Wait()
 		for _, l := range n.listeners {
 			if e := l.net.Close(); !errors.Is(e, net.ErrClosed) {

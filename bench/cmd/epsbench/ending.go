@@ -149,6 +149,6 @@ func (s *screen) differences(d report.Diff) {
 		s.print("    %s\n", c)
 	}
 	if d.LeftOut > 0 {
-		s.print("\n  %d claims were compared with the baseline, %d were not: this run or the baseline did not judge them\n", d.Compared, d.LeftOut)
+		s.print("\n  %d claims were compared with the baseline; %d others are outside --focus\n", d.Compared, d.LeftOut)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -51,7 +52,7 @@ func openEmulator(dir, label string) (hsm.PKCS11, error) {
 			return nil, &reference.Hint{Err: errors.New("the emulator has no token in " + c.Dir),
 				Text: "set " + emulatorPIN + " to the PIN that it is to get, and use --pin-env " + emulatorPIN}
 		}
-		c.Label, c.SOPIN, c.UserPIN = label, pin, pin
+		c.Label, c.SOPIN, c.UserPIN = label, rand.Text(), pin // nobody needs to be its security officer
 	}
 	return token.New(c)
 }

@@ -56,7 +56,7 @@ func (c *diffCommand) Run(a *app) error {
 		a.exit = report.ExitFail
 		return nil
 	}
-	fmt.Fprintf(a.out, "no verdict differs; claims compared: %d, left out because not judged in both: %d\n", d.Compared, d.LeftOut)
+	fmt.Fprintf(a.out, "no verdict differs; claims compared: %d, outside the later run: %d\n", d.Compared, d.LeftOut)
 	return nil
 }
 

@@ -21,6 +21,9 @@ type runCommand struct {
 
 // Run is called by kong.
 func (c *runCommand) Run(a *app) error {
+	if err := c.apart(); err != nil {
+		return err
+	}
 	baseline, err := c.readBaseline()
 	if err != nil {
 		return err
@@ -50,6 +53,18 @@ func (c *runCommand) Run(a *app) error {
 	}
 	s.end(r, diff, path)
 	a.exit = r.Summary.Exit
+	return nil
+}
+
+// apart refuses files that the outputs of this run would be written over.
+func (c *runCommand) apart() error {
+	for _, f := range []struct{ flag, path string }{{"--baseline", c.Baseline}, {"--junit", c.JUnit}} {
+		for _, output := range []string{reportJSON, reportHTML} {
+			if f.path != "" && filepath.Clean(f.path) == filepath.Join(c.Out, output) {
+				return &run.UsageError{What: fmt.Sprintf("%s %s would be written over by this run", f.flag, f.path), Mend: "choose another directory with --out"}
+			}
+		}
+	}
 	return nil
 }
 
