@@ -60,8 +60,9 @@ const (
 	CanTwin       Capability = "second-eps"  // Twin
 	CanReadAudit  Capability = "audit-read"  // Auditor
 	CanTapPlugin  Capability = "plugin-tap"  // PluginTap
+	CanUnlock     Capability = "unlock"      // Unlocker
 	CanCallModule Capability = "module"      // ModuleHolder
-	CanWriteDB    Capability = "db-write"    // not built yet
+	CanWriteDB    Capability = "db-write"    // DatabaseWriter
 	CanReadMemory Capability = "process-memory"
 	CanKill       Capability = "kill"
 	CanControlHSM Capability = "hsm-control"
@@ -156,6 +157,13 @@ type Validation struct {
 	Raw      []byte
 }
 
+// Unlocker plays the operators who clear a token's counts of failures, under dual control.
+// Operators are 0 and 1. A call that the target turns down gives a *Refused.
+type Unlocker interface {
+	RequestUnlock(ctx context.Context, operator int, token string) (unlock string, err error)
+	ConfirmUnlock(ctx context.Context, operator int, unlock string) error
+}
+
 // SeedImporter puts a known seed into the authentication server, as a test would.
 type SeedImporter interface {
 	ImportSeed(ctx context.Context, s Seed) (token string, err error)
@@ -194,6 +202,21 @@ type Table struct {
 	Database, Name string
 	Columns        []string
 	Rows           [][][]byte // nil: NULL
+}
+
+// DatabaseWriter changes what the target stores behind its back, as whoever holds the
+// database could.
+type DatabaseWriter interface {
+	// Write puts one value in its place, and fails where no row, or more than one, changes.
+	Write(ctx context.Context, c Cell) error
+}
+
+// Cell is one column of one row, with the value that it gets.
+type Cell struct {
+	Database, Table string // as in a Table
+	Key, KeyValue   string // a column that is unique, and its value in the row
+	Column          string
+	Value           []byte // as a dump gives it
 }
 
 // Logs gives all that the target has logged since it started.

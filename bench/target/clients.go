@@ -38,7 +38,7 @@ type clients struct {
 func (c *clients) open(s *system) error {
 	c.pki = s.path("pki")
 	c.byName, c.phones = map[string]*http.Client{}, map[string]*http.Client{}
-	for _, name := range []string{"", "bank-issuer", "bank-auditor", "admin", "custodian", "bank-validator", "bank-importer", "eps-plugin", "operator-a"} {
+	for _, name := range []string{"", "bank-issuer", "bank-auditor", "admin", "custodian", "bank-validator", "bank-importer", "eps-plugin", "operator-a", "operator-b"} {
 		certificate, key := "", ""
 		if name != "" {
 			certificate, key = filepath.Join(c.pki, name+".pem"), filepath.Join(c.pki, name+".key")
@@ -214,6 +214,21 @@ func (s *system) Validate(ctx context.Context, service, user, otp string) (confo
 	var out struct{ Accepted bool }
 	_ = json.Unmarshal(a.Body, &out) // a refusal of another shape is in Raw
 	return conformance.Validation{Accepted: a.Status == http.StatusOK && out.Accepted, Status: a.Status, Header: a.Header, Raw: a.Body}, nil
+}
+
+// operators are the two who unlock tokens together.
+var operators = [...]string{"operator-a", "operator-b"}
+
+// RequestUnlock asks in an operator's name for a token to be unlocked.
+func (s *system) RequestUnlock(ctx context.Context, operator int, token string) (string, error) {
+	var out struct{ Unlock string }
+	err := s.call(ctx, operators[operator], http.MethodPost, s.url("auth")+"/v1/unlocks", map[string]string{"token": token}, &out)
+	return out.Unlock, err
+}
+
+// ConfirmUnlock confirms such a request in an operator's name.
+func (s *system) ConfirmUnlock(ctx context.Context, operator int, unlock string) error {
+	return s.call(ctx, operators[operator], http.MethodPost, s.url("auth")+"/v1/unlocks/"+url.PathEscape(unlock)+"/confirm", nil, nil)
 }
 
 // ImportSeed hands a seed to the authentication server, wrapped as an importer does.

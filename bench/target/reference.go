@@ -67,6 +67,8 @@ var capabilities = conformance.Capabilities{
 	conformance.CanReadLogs: true, conformance.CanSeeRoutes: true, conformance.CanRestart: true,
 	conformance.CanTraceHSM: true, conformance.CanSeeObjects: true, conformance.CanTwin: true,
 	conformance.CanReadAudit: true, conformance.CanTapPlugin: true, conformance.CanCallModule: true,
+	conformance.CanUnlock:  true,
+	conformance.CanWriteDB: true,
 }
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and

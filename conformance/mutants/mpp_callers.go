@@ -29,7 +29,7 @@ var provisioningCallers = []Mutant{
 		About:  "The audit's route does not look at the caller's role.",
 		Claims: []string{"ST-2.2.2-c"},
 		Reason: "asks for the audit",
-		Break: takingCallersFor("bank-auditor", func(h http.Handler, r, as *http.Request, w http.ResponseWriter) {
+		Break: takingCallersFor("bank", "bank-auditor", func(h http.Handler, r, as *http.Request, w http.ResponseWriter) {
 			if r.URL.Path != "/v1/audit" {
 				as = r
 			}
@@ -41,7 +41,7 @@ var provisioningCallers = []Mutant{
 		About:  "A call is carried out before its caller is looked at, and refused afterwards.",
 		Claims: []string{"RGS-A2b2"},
 		Reason: "the store has changed",
-		Break: takingCallersFor("bank-issuer", func(h http.Handler, r, as *http.Request, w http.ResponseWriter) {
+		Break: takingCallersFor("bank", "bank-issuer", func(h http.Handler, r, as *http.Request, w http.ResponseWriter) {
 			h.ServeHTTP(unseen{}, as)
 			h.ServeHTTP(w, r)
 		}),
@@ -97,13 +97,14 @@ func mergedListeners(s *Seams) {
 	}
 }
 
-// takingCallersFor hands each call to the bank's listener to f, as it is and as if the
-// named certificate had made it.
-func takingCallersFor(name string, f func(h http.Handler, r, as *http.Request, w http.ResponseWriter)) func(*Seams) {
+// takingCallersFor hands each call to a listener of bank or authentication server to f, as
+// it is and as if the named certificate had made it.
+func takingCallersFor(listener, name string, f func(h http.Handler, r, as *http.Request, w http.ResponseWriter)) func(*Seams) {
 	return func(s *Seams) {
 		var directory atomic.Value
 		s.Config = func(c *server.Config) { directory.Store(filepath.Dir(c.Listeners.Bank.Clients)) }
-		s.Wrap = on("bank", func(h http.Handler) http.Handler {
+		s.AuthConfig = func(c *server.AuthServerConfig) { directory.Store(filepath.Dir(c.Listeners.Auth.Clients)) }
+		s.Wrap = on(listener, func(h http.Handler) http.Handler {
 			known := readCertificate(filepath.Join(directory.Load().(string), name+".pem"))
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body := bodyOf(r)

@@ -51,6 +51,18 @@ var pinAnswer = []Mutant{
 			s.AuthStore = func(st store.AuthServer) store.AuthServer { return alarmed{st} }
 		},
 	},
+	{
+		Name:   "one operator unlocks",
+		About:  "The confirmation of an unlock does not look at who has asked for it.",
+		Claims: []string{"RGS-RecomTauxFausseAcceptation"},
+		Reason: "one operator confirms an unlock of his own",
+		Break: takingCallersFor("auth", "operator-b", func(h http.Handler, r, as *http.Request, w http.ResponseWriter) {
+			if !strings.HasSuffix(r.URL.Path, "/confirm") {
+				as = r
+			}
+			h.ServeHTTP(w, as)
+		}),
+	},
 }
 
 // refusing answers refused OTPs of the validation route with status and body of choice, by

@@ -48,6 +48,20 @@ var pinPolicy = []Mutant{
 		}),
 	},
 	{
+		Name:   "OTPs of suspended tokens are judged",
+		About:  "The authentication server accepts the OTPs of a token that the bank has suspended.",
+		Claims: []string{"ST-6.1-e"},
+		Reason: "the right OTP of a suspended token is accepted",
+		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return suspendedInUse{p} }),
+	},
+	{
+		Name:   "no OTPs are computed for unknown users",
+		About:  "The authentication server leaves the HSM in peace where there is no token to test.",
+		Claims: []string{"RGS-C-1"},
+		Reason: "HSM calls for a user who is unknown",
+		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return idleForNobody{p} }),
+	},
+	{
 		Name:   "logins clear every count",
 		About:  "An accepted OTP clears the counts that only an unlock may clear.",
 		Claims: []string{"RGS-RecomTauxFausseAcceptation"},
@@ -120,6 +134,22 @@ func withPolicy(change func(authserver.Policy, reference.Clock) authserver.Polic
 type neverLocked struct{ authserver.Policy }
 
 func (neverLocked) Locked(oath.Suite, store.Credential) bool { return false }
+
+type suspendedInUse struct{ authserver.Policy }
+
+func (p suspendedInUse) InUse(c store.Credential) bool {
+	return c.State == "suspended" || p.Policy.InUse(c)
+}
+
+// idleForNobody has no candidates for the row that stands for all who have none.
+type idleForNobody struct{ authserver.Policy }
+
+func (p idleForNobody) Window(s oath.Suite, c store.Credential, now time.Time) (uint64, int) {
+	if c.Token == "" {
+		return 0, 0
+	}
+	return p.Policy.Window(s, c, now)
+}
 
 // countsInMemory puts its own count into the rows that the real policy judges, and takes
 // it out of those that are written.

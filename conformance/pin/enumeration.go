@@ -48,7 +48,7 @@ func after(ctx context.Context, t conformance.Target, changes ...string) try {
 	GinkgoHelper()
 	h := oneHolder(ctx, t, "enumeration", conformance.EnrolRequest{})
 	for _, change := range changes {
-		Expect(t.(conformance.Enroller).Change(ctx, h.token, change)).To(Succeed(), "%s", change)
+		h.change(ctx, change)
 	}
 	return try{h.service, h.user, h.wrong(1)[0]}
 }
@@ -56,25 +56,71 @@ func after(ctx context.Context, t conformance.Target, changes ...string) try {
 // enumeration holds the spec on what answers tell of names.
 func enumeration(t conformance.Target) {
 	It("does not tell a known user from an unknown one", conformance.Claims("RGS-C-1"), func(ctx SpecContext) {
-		const times = 5
-		said := make([][]string, len(strangers))
-		took := make([][]time.Duration, len(strangers))
-		all := parallel(times*len(strangers), func(k int) verdict {
-			s := strangers[k%len(strangers)]
-			a := s.make(ctx, t)
-			v := ask(ctx, t, a.service, a.user, a.otp)
-			Expect(v.accepted).To(BeFalse(), "an OTP for a user who is %s is accepted", s.name)
-			return v
-		})
-		for k, v := range all {
-			i := k % len(strangers)
-			said[i], took[i] = append(said[i], v.text), append(took[i], v.took)
-		}
-		for i, s := range strangers {
-			expectOne(said[i], "answers of users who are "+s.name)
-			Expect(said[i][0] == said[0][0]).To(BeTrue(), "a user who is %s gets another answer (status, headers, body) than a known one", s.name)
-			slices.Sort(took[i])
-			conformance.Observe("%s: the same answer, after %d ms (median of %d, shown only)", s.name, took[i][times/2].Milliseconds(), times)
-		}
+		tellsNothing(ctx, t)
 	})
+	It("does the same work in its HSM for each name", conformance.Claims("RGS-C-1"), func(ctx SpecContext) {
+		if !t.Capabilities()[conformance.CanTraceHSM] {
+			conformance.Block("needs %s", conformance.CanTraceHSM)
+		}
+		worksAlike(ctx, t)
+	})
+}
+
+func tellsNothing(ctx context.Context, t conformance.Target) {
+	const times = 5
+	said := make([][]string, len(strangers))
+	took := make([][]time.Duration, len(strangers))
+	all := parallel(times*len(strangers), func(k int) verdict {
+		s := strangers[k%len(strangers)]
+		a := s.make(ctx, t)
+		v := ask(ctx, t, a.service, a.user, a.otp)
+		Expect(v.accepted).To(BeFalse(), "an OTP for a user who is %s is accepted", s.name)
+		return v
+	})
+	for k, v := range all {
+		i := k % len(strangers)
+		said[i], took[i] = append(said[i], v.text), append(took[i], v.took)
+	}
+	for i, s := range strangers {
+		expectOne(said[i], "answers of users who are "+s.name)
+		Expect(said[i][0] == said[0][0]).To(BeTrue(), "a user who is %s gets another answer (status, headers, body) than a known one", s.name)
+		slices.Sort(took[i])
+		conformance.Observe("%s: the same answer, after %d ms (median of %d, shown only)", s.name, took[i][times/2].Milliseconds(), times)
+	}
+}
+
+// worksAlike looks at each kind of name by itself, after a try that has brought the keys of
+// those who are known into the HSM.
+func worksAlike(ctx context.Context, t conformance.Target) {
+	tries := parallel(len(strangers), func(i int) try {
+		a := strangers[i].make(ctx, t)
+		ask(ctx, t, a.service, a.user, a.otp)
+		return a
+	})
+	known := 0
+	for i, s := range strangers {
+		calls := workFor(ctx, t, tries[i])
+		if i == 0 {
+			known = calls
+			Expect(known).To(BeNumerically(">", 0), "HSM calls for a known user's wrong OTP")
+		}
+		Expect(calls).To(Equal(known), "HSM calls for a user who is %s, as many as for a known one", s.name)
+	}
+	conformance.Observe("the HSM of the authentication server gets %d calls for an OTP, whichever of the %d kinds the user is of", known, len(strangers))
+}
+
+// workFor counts the calls to the authentication server's HSM for one OTP.
+func workFor(ctx context.Context, t conformance.Target, a try) int {
+	GinkgoHelper()
+	tracer := t.(conformance.HSMTracer)
+	mark := tracer.Mark()
+	v := ask(ctx, t, a.service, a.user, a.otp)
+	Expect(v.accepted).To(BeFalse(), "an OTP that is not the user's is accepted")
+	n := 0
+	for _, c := range tracer.Calls(mark) {
+		if c.Slot == "authserver" {
+			n++
+		}
+	}
+	return n
 }

@@ -13,6 +13,8 @@ import (
 // Policy says which OTPs are tested and when a token locks. Rules is the real one; a
 // mutant brings another.
 type Policy interface {
+	// InUse says that the state of a token lets its OTPs be tested.
+	InUse(c store.Credential) bool
 	// Window gives the moving factors that an OTP is compared with: n, from first on,
 	// none below c.Counter.
 	Window(s oath.Suite, c store.Credential, now time.Time) (first uint64, n int)
@@ -79,6 +81,9 @@ func (r Rules) complete() (Rules, error) {
 	r.LookAhead, r.Drift = max(r.LookAhead, 0), max(r.Drift, 0)
 	return r, nil
 }
+
+// InUse leaves out tokens that are locked, suspended or gone.
+func (r Rules) InUse(c store.Credential) bool { return c.State == stateActive }
 
 // Window starts at the next counter, or the step after the last accepted one, so that
 // nothing accepted before is ever a candidate again (RFC 4226 §7.2, RFC 6238 §5.2).

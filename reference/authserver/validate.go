@@ -129,7 +129,7 @@ func (s *Server) judge(ctx context.Context, row store.Credential, otp string) (j
 // testable: the row accepts OTPs, and there is one that it could accept.
 func (s *Server) testable(suite oath.Suite, row store.Credential) bool {
 	_, n := s.policy.Window(suite, row, s.now())
-	return row.State == stateActive && n > 0 && !s.policy.Locked(suite, row)
+	return s.policy.InUse(row) && n > 0 && !s.policy.Locked(suite, row)
 }
 
 func (s *Server) judgeIn(ctx context.Context, session *hsm.Session, row store.Credential, suite oath.Suite, tok *held, otp string) (judgement, error) {
