@@ -13,6 +13,8 @@ import (
 // its target is unusable.
 func (o *Outcome) explain(state *os.ProcessState, stopped, readErr error, log io.ReadSeeker) error {
 	switch {
+	case o.End != nil && readErr == nil && o.End.Results != len(o.Results):
+		return fmt.Errorf("the process wrote %d results and %d came through", o.End.Results, len(o.Results))
 	case o.End != nil && readErr == nil:
 		return nil
 	case o.Unusable != nil:

@@ -25,6 +25,8 @@ type Dialect struct {
 	View   string // starts a transaction that reads one snapshot
 	// Version asks the server for its version.
 	Version string
+	// Close is the last statement of a store that ends; it may fail.
+	Close string
 	// Classify says what an error of the driver means for the transaction.
 	Classify func(error) Class
 	// Locker keeps two processes from migrating at once; nil where the engine does so itself.
@@ -75,6 +77,9 @@ func (c Config) prepare(ctx context.Context) error {
 
 func (c Config) close() error {
 	err := c.Read.Close()
+	if c.Dialect.Close != "" {
+		_, _ = c.Write.Exec(c.Dialect.Close) // what it leaves, the next start does
+	}
 	if c.Write != c.Read {
 		if werr := c.Write.Close(); err == nil {
 			err = werr

@@ -94,6 +94,7 @@ var dialect = sql.Dialect{
 	Goose:    database.DialectSQLite3,
 	Begin:    "BEGIN IMMEDIATE", // the lock at once, not in the middle
 	View:     "BEGIN",
+	Close:    "PRAGMA wal_checkpoint(TRUNCATE)", // one file, whole, for whoever copies it
 	Version:  "SELECT sqlite_version()",
 	Classify: classify,
 }

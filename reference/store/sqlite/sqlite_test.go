@@ -132,3 +132,18 @@ func TestBadPath(t *testing.T) {
 		}
 	}
 }
+
+// Whoever copies the file of an EPS that has ended copies all of it.
+func TestACloseLeavesOneWholeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eps.db")
+	s, err := sqlite.OpenEPS(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
+		t.Errorf("%d bytes are left in the log", info.Size())
+	}
+}
