@@ -82,7 +82,7 @@ var stFlow = []conformance.Claim{
 		Title:  "A registration code can be used only by the EPS it is meant for.",
 		Method: "A request built for EPS A is sent to EPS B: uniform refusal; the code still works at A."},
 	{ID: "ST-PLUGIN-BIND", Source: "seed 000 §2.1, §6.2.1", Target: eps, Family: "store", Status: auto,
-		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanValidate, conformance.CanTapPlugin, conformance.CanSeeRoutes, conformance.CanSeeObjects, conformance.CanReadDB},
+		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanValidate, conformance.CanTapPlugin, conformance.CanSeeRoutes, conformance.CanSeeObjects, conformance.CanReadDB, conformance.CanWriteDB},
 		Title:  "The secret sent to the authentication server is bound to its user and token.",
-		Method: "Cryptograms, names and MACs of captured plug-in messages are swapped between two users: refused; a message replayed as it was changes nothing; each row there carries a MAC over identity and blob. Swapping in that server's database is judged later."},
+		Method: "Cryptograms, names and MACs of captured plug-in messages are swapped between two users: refused; a message replayed as it was changes nothing; each row there carries a MAC over identity and blob. In that server's database every field of a row is changed in turn, the blob for another user's, the name for another user's, counters backwards: no OTP is accepted until the row is put back, and then the right one is."},
 }

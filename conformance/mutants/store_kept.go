@@ -106,8 +106,35 @@ var storageKept = []Mutant{
 		Reason: "the MAC of a row is not the one over all its fields",
 		Break: onModule("authserver", func(m cryptoki.Module) cryptoki.Module {
 			return &resigning{Module: m, label: "ROW-AS", sign: func(sh pkcs11.SessionHandle, data []byte) ([]byte, error) {
-				return m.Sign(sh, withoutBlob(data))
+				return m.Sign(sh, withoutField(6, data))
 			}}
 		}),
+	},
+	{
+		Name:   "row MAC leaves the state out",
+		About:  "The MAC of a row of the authentication server covers all fields but the state of its token.",
+		Claims: []string{"ST-PLUGIN-BIND"},
+		Reason: "state of a suspended row was changed: its OTP is accepted",
+		Break: onModule("authserver", func(m cryptoki.Module) cryptoki.Module {
+			return &resigning{Module: m, label: "ROW-AS", sign: func(sh pkcs11.SessionHandle, data []byte) ([]byte, error) {
+				return m.Sign(sh, withoutField(4, data))
+			}}
+		}),
+	},
+	{
+		Name:   "row MAC is not looked at",
+		About:  "The authentication server writes the MACs of its rows, and takes each row that it reads for its own.",
+		Claims: []string{"ST-PLUGIN-BIND"},
+		Reason: "wrapped of a row was changed: OTPs accepted",
+		Break:  func(s *Seams) { (&credulous{}).put(s) },
+	},
+	{
+		Name:   "row put back is delivered again",
+		About:  "The newest version of a token's row is taken from the row itself, not from the audit.",
+		Claims: []string{"ST-6.2.1-a"},
+		Reason: "a token whose rows were put back is delivered a second time",
+		Break: func(s *Seams) {
+			s.Store = func(st store.EPS) store.EPS { return selfDated{st} }
+		},
 	},
 }

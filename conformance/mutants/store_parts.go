@@ -66,13 +66,13 @@ func labelOf(m cryptoki.Module, sh pkcs11.SessionHandle, key pkcs11.ObjectHandle
 	return string(got[0].Value)
 }
 
-// withoutBlob empties the seventh field of a row's encoding.
-func withoutBlob(data []byte) []byte {
+// withoutField empties a field of a row's encoding: 4 is the state, 6 the cryptogram.
+func withoutField(i int, data []byte) []byte {
 	var fields []cbor.RawMessage
-	if cbor.Unmarshal(data, &fields) != nil || len(fields) < 7 {
+	if cbor.Unmarshal(data, &fields) != nil || len(fields) <= i {
 		return data // an unlock request
 	}
-	fields[6] = cbor.RawMessage{0x40}
+	fields[i] = cbor.RawMessage{0x40}
 	out, err := cbor.Marshal(fields)
 	if err != nil {
 		return data

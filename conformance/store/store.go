@@ -2,7 +2,8 @@
 // database, its files, its logs and on its plug-in wire, and what its HSM lets out.
 //
 // Start at Family. census.go looks at every column; secrets.go hunts for PINs, codes and keys;
-// masters.go, wrapped.go, row.go and transport.go ask the tokens themselves. What is
+// masters.go, wrapped.go, row.go and transport.go ask the tokens themselves; tampering.go
+// changes rows behind the target's back. What is
 // particular to the way the reference EPS stores things is in layout.go and columns.go,
 // and nowhere else.
 package store
@@ -20,7 +21,7 @@ func Family(p conformance.Profile) conformance.Family {
 func specs(t conformance.Target) {
 	w := &world{Target: t}
 	for _, register := range []func(*world){
-		census, answers, secrets, masters, wrapped, row, mechanisms, transport, binding, persistence, identity,
+		census, answers, secrets, masters, wrapped, row, mechanisms, transport, binding, tampering, persistence, identity,
 	} {
 		register(w)
 	}

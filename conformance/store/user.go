@@ -67,10 +67,16 @@ func (w *world) equipped(ctx context.Context, e conformance.EnrolRequest) *user 
 // provision lets the user's phone fetch the token.
 func (u *user) provision(ctx context.Context) {
 	GinkgoHelper()
-	answer := u.ask(ctx, u.RegistrationCode)
-	grant, err := u.session.Open(answer, u.w.now())
+	grant, err := u.answered(ctx)
 	Expect(err).NotTo(HaveOccurred(), "the phone opens the answer")
 	u.grant, u.next = grant, grant.Counter
+}
+
+// answered is what the phone gets for the user's registration code.
+func (u *user) answered(ctx context.Context) (oracle.Grant, error) {
+	GinkgoHelper()
+	answer := u.ask(ctx, u.RegistrationCode)
+	return u.session.Open(answer, u.w.now())
 }
 
 // ask sends a request with a registration code, right or wrong.
@@ -92,6 +98,17 @@ func (u *user) otp() string {
 	if suite := u.parsed(); suite.Step != 0 {
 		moving = suite.Moving(u.w.now())
 	}
+	return u.otpAt(moving)
+}
+
+// used is the user's first OTP, of a counter that has gone by.
+func (u *user) used() string {
+	GinkgoHelper()
+	return u.otpAt(u.grant.Counter)
+}
+
+func (u *user) otpAt(moving uint64) string {
+	GinkgoHelper()
 	otp, err := u.grant.OTP(u.PIN, moving)
 	Expect(err).NotTo(HaveOccurred(), "the phone computes an OTP")
 	u.otps = append(u.otps, otp)

@@ -1,0 +1,201 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// tampering: whoever holds a database changes rows, or puts old ones back.
+func tampering(w *world) {
+	It("believes no row there that was changed from outside", conformance.Claims("ST-PLUGIN-BIND"), func(ctx SpecContext) {
+		alice, bob := w.equipped(ctx, conformance.EnrolRequest{}), w.equipped(ctx, conformance.EnrolRequest{})
+		tried := 0
+		for _, f := range fields {
+			tried += w.expectNoticed(ctx, f, alice, bob)
+		}
+		tried += w.expectNoTransplant(ctx, alice, bob)
+		w.expectStillSuspended(ctx)
+		conformance.Observe("%d fields of a row were changed one by one, then a whole row given to another user, and a suspended token made active: each of %d OTPs was refused, and the right one was accepted when the row was put back", len(fields), tried+1)
+	})
+	It("delivers no token from an older copy of its rows", conformance.Claims("ST-6.2.1-a"), func(ctx SpecContext) {
+		u := w.enrol(ctx, conformance.EnrolRequest{})
+		old := w.deliveryRows(ctx, u)
+		u.provision(ctx)
+		newer := w.deliveryRows(ctx, u)
+		n := w.rewrite(ctx, newer, old)
+		Expect(w.deliveryRows(ctx, u)).To(Equal(old), "rows after they were put back")
+		_, err := u.answered(ctx)
+		w.rewrite(ctx, old, newer)
+		Expect(err).To(HaveOccurred(), "a token whose rows were put back is delivered a second time")
+		conformance.Observe("%d columns of a token and its code were put back to what they were before the delivery: the code got no second token", n)
+	})
+}
+
+// field is a column of a credential, and the change that somebody would make to it.
+type field struct {
+	column string
+	value  func(mine, other record) string
+	more   func(alice, bob *user) []login // what the change might open, beside the user's next OTP
+}
+
+// login is an OTP handed in for a user.
+type login struct{ service, user, otp string }
+
+const (
+	otherName  = "store-renamed"
+	otherToken = "0000000000000000000000TEST"
+	shortSuite = "HOTP-SHA256-6"
+)
+
+// fields are all that the MAC of a row covers, but the state, and the MAC itself.
+var fields = []field{
+	{"wrapped", others("wrapped"), func(alice, bob *user) []login { return []login{{alice.service, alice.name, bob.otp()}} }},
+	{"token", always(otherToken), nil},
+	{"user_name", always(otherName), func(alice, _ *user) []login { return []login{{alice.service, otherName, alice.otp()}} }},
+	{"service", func(mine, _ record) string { return mine.text("service") + "x" }, func(alice, _ *user) []login {
+		return []login{{alice.service + "x", alice.name, alice.otp()}}
+	}},
+	{"suite", always(shortSuite), func(alice, _ *user) []login {
+		otp := alice.otp()
+		return []login{{alice.service, alice.name, otp[len(otp)-6:]}}
+	}},
+	{"counter", always("0"), func(alice, _ *user) []login { return []login{{alice.service, alice.name, alice.used()}} }},
+	{"failures", always("0"), nil},
+	{"failed_ever", always("0"), nil},
+	{"candidates", always("0"), nil},
+	{"tok_length", more("tok_length", -1), nil},
+	{"pin_digits", more("pin_digits", -1), nil},
+	{"imported", always("1"), nil},
+	{"version", more("version", 1), nil},
+	{"created", more("created", 1000), nil},
+	{"updated", more("updated", 1000), nil},
+	{"mac", others("mac"), nil},
+}
+
+func always(value string) func(_, _ record) string { return func(_, _ record) string { return value } }
+
+func others(column string) func(_, _ record) string {
+	return func(_, other record) string { return other.text(column) }
+}
+
+func more(column string, by int64) func(_, _ record) string {
+	return func(mine, _ record) string { return strconv.FormatInt(mine.number(column)+by, 10) }
+}
+
+// expectNoticed changes one field of alice's row: nothing is accepted until it is back.
+// The server keeps keys that it has used, so bob's, which is not in use, comes first.
+func (w *world) expectNoticed(ctx context.Context, f field, alice, bob *user) int {
+	GinkgoHelper()
+	Expect(alice.accepted(ctx, alice.wrong())).To(BeFalse(), "a wrong OTP is accepted")
+	mine, other := w.credential(ctx, alice), w.credential(ctx, bob)
+	logins := []login{{alice.service, alice.name, alice.otp()}}
+	if f.more != nil {
+		logins = append(f.more(alice, bob), logins...)
+	}
+	key, changed := "token", f.value(mine, other)
+	if f.column == key {
+		key = "user_name"
+	}
+	cell := conformance.Cell{Database: "authserver", Table: "credentials", Key: key, KeyValue: mine.text(key), Column: f.column}
+	Expect(changed).NotTo(Equal(mine.text(f.column)), "%s: not a change", f.column)
+	w.write(ctx, cell, []byte(changed))
+	accepted := w.accepted(ctx, logins)
+	w.write(ctx, cell, mine[f.column])
+	Expect(accepted).To(BeZero(), "%s of a row was changed: OTPs accepted", f.column)
+	Expect(alice.accepted(ctx, alice.otp())).To(BeTrue(), "%s of a row was put back: the right OTP is refused", f.column)
+	return len(logins)
+}
+
+// expectNoTransplant gives alice's row bob's name.
+func (w *world) expectNoTransplant(ctx context.Context, alice, bob *user) int {
+	GinkgoHelper()
+	ours := conformance.Cell{Database: "authserver", Table: "credentials", Key: "token", KeyValue: alice.Token, Column: "user_name"}
+	theirs := ours
+	theirs.KeyValue = bob.Token
+	w.write(ctx, theirs, []byte(otherName))
+	w.write(ctx, ours, []byte(bob.name))
+	logins := []login{{bob.service, bob.name, alice.otp()}, {bob.service, bob.name, bob.otp()}}
+	accepted := w.accepted(ctx, logins)
+	w.write(ctx, ours, []byte(alice.name))
+	w.write(ctx, theirs, []byte(bob.name))
+	Expect(accepted).To(BeZero(), "one user's row has another's name: OTPs accepted")
+	Expect(alice.accepted(ctx, alice.otp())).To(BeTrue(), "a row has its name back: the right OTP is refused")
+	Expect(bob.accepted(ctx, bob.otp())).To(BeTrue(), "a row has its name back: the right OTP is refused")
+	return len(logins)
+}
+
+// expectStillSuspended makes a suspended token active in the database.
+func (w *world) expectStillSuspended(ctx context.Context) {
+	GinkgoHelper()
+	u := w.equipped(ctx, conformance.EnrolRequest{})
+	Expect(w.enroller().Change(ctx, u.Token, "suspend")).To(Succeed(), "suspend")
+	cell := conformance.Cell{Database: "authserver", Table: "credentials", Key: "token", KeyValue: u.Token, Column: "state"}
+	was := w.credential(ctx, u)["state"]
+	w.write(ctx, cell, []byte("active"))
+	accepted := u.accepted(ctx, u.otp())
+	w.write(ctx, cell, was)
+	Expect(accepted).To(BeFalse(), "state of a suspended row was changed: its OTP is accepted")
+	Expect(w.enroller().Change(ctx, u.Token, "resume")).To(Succeed(), "resume")
+	Expect(u.accepted(ctx, u.otp())).To(BeTrue(), "state of a row was put back: after resume the right OTP is refused")
+}
+
+func (w *world) credential(ctx context.Context, u *user) record {
+	GinkgoHelper()
+	return only(w.tables(ctx), "authserver", "credentials", "token", u.Token)
+}
+
+// accepted counts the OTPs that are.
+func (w *world) accepted(ctx context.Context, logins []login) int {
+	GinkgoHelper()
+	n := 0
+	for _, l := range logins {
+		v, err := w.Target.(conformance.Validator).Validate(ctx, l.service, l.user, l.otp)
+		Expect(err).NotTo(HaveOccurred(), "validation")
+		if v.Accepted {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) write(ctx context.Context, c conformance.Cell, value []byte) {
+	GinkgoHelper()
+	c.Value = value
+	if err := w.Target.(conformance.DatabaseWriter).Write(ctx, c); err != nil {
+		conformance.Broken("database: %v", err)
+	}
+}
+
+// deliveryRows are those that a delivery changes: of the token and of its code.
+func (w *world) deliveryRows(ctx context.Context, u *user) map[string]record {
+	GinkgoHelper()
+	tables := w.tables(ctx)
+	return map[string]record{
+		"tokens": only(tables, "eps", "tokens", "id", u.Token),
+		"codes":  only(tables, "eps", "codes", "locator", u.locator()),
+	}
+}
+
+// rewrite makes rows what they were at another time, and counts the columns.
+func (w *world) rewrite(ctx context.Context, from, to map[string]record) int {
+	GinkgoHelper()
+	n := 0
+	for _, table := range slices.Sorted(maps.Keys(to)) {
+		for _, column := range slices.Sorted(maps.Keys(to[table])) {
+			if bytes.Equal(from[table][column], to[table][column]) {
+				continue
+			}
+			w.write(ctx, conformance.Cell{Database: "eps", Table: table, Key: "id", KeyValue: to[table].text("id"), Column: column}, to[table][column])
+			n++
+		}
+	}
+	return n
+}
