@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -117,8 +118,12 @@ func codeOf(err error) int {
 	return exitTrouble
 }
 
+// ours are the commands that hints name; a program with another name has them too.
+var ours = regexp.MustCompile(`\beps (init|authserver|serve|doctor|audit|token|phone)\b`)
+
 // hint stands under the error, below its text.
 func (p *Program) hint(text string) {
+	text = ours.ReplaceAllString(text, p.Name+" $1")
 	fmt.Fprintf(p.Stderr, "%s%s\n", strings.Repeat(" ", len(p.Name)+2), text)
 }
 

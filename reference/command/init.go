@@ -146,7 +146,7 @@ func free(dir string, names ...string) error {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			return &reference.Hint{
 				Err:  fmt.Errorf("%s: %w", path, reference.ErrExists),
-				Text: "nothing was changed; take another --dir, or remove what an earlier init left there",
+				Text: "nothing was changed; choose another place, or remove what is there",
 			}
 		}
 	}

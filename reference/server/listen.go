@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api/pki"
 )
 
@@ -46,7 +47,7 @@ func listen(name string, l Listener, adjust func(string, *tls.Config), h http.Ha
 	adjust(name, c)
 	tcp, err := net.Listen("tcp", l.Address)
 	if err != nil {
-		return nil, fmt.Errorf("listener %s: %w", name, err)
+		return nil, &reference.Hint{Err: fmt.Errorf("listener %s: %w", name, err), Text: "free the address, or choose another in listeners." + name + ".address"}
 	}
 	s := newHTTP(name, h, log)
 	s.TLSConfig = c

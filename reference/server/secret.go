@@ -35,7 +35,7 @@ func secret(what, file, variable string) (reference.Secret, error) {
 
 func filled(what, source string, value []byte) (reference.Secret, error) {
 	if len(value) == 0 {
-		return reference.Secret{}, fmt.Errorf("%s: %s is empty: %w", what, source, errSecret)
+		return reference.Secret{}, &reference.Hint{Err: fmt.Errorf("%s: %s is empty: %w", what, source, errSecret), Text: "set the variable, or write the secret into the file, before the start"}
 	}
 	return reference.NewSecret(value), nil
 }
