@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/term"
 
 	"github.com/epsbench/epsbench/bench/report"
 )
@@ -44,9 +46,9 @@ func listClaims(a *app) (any, table.Row, []table.Row) {
 		c := report.FromRow(row)
 		c.Mutants = mutants[row.ID]
 		objects = append(objects, listedClaim{Claim: c})
-		rows = append(rows, table.Row{c.ID, c.Level, c.Family, c.Status, c.Source, c.Title})
+		rows = append(rows, table.Row{c.ID, c.Level, c.Family, c.Status, c.Title, c.Source})
 	}
-	return objects, table.Row{"id", "level", "suite", "status", "source", "what it asks"}, rows
+	return objects, table.Row{"id", "level", "suite", "status", "what it asks", "source"}, rows
 }
 
 // listedSuite is a suite as `list suites --format json` shows it.
@@ -102,6 +104,11 @@ func printTable(w io.Writer, head table.Row, rows []table.Row) {
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
 	t.AppendHeader(head)
 	t.AppendRows(rows)
+	if f, is := w.(*os.File); is && term.IsTerminal(int(f.Fd())) {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			t.Style().Size.WidthMax = width // what is cut off stands in --format json
+		}
+	}
 	t.SuppressTrailingSpaces()
 	t.Render()
 }
