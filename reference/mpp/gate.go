@@ -13,14 +13,21 @@ import (
 // maxOrigins bounds the memory for source addresses. Those that do not fit share one entry.
 const maxOrigins = 1 << 16
 
+// few is how many requests of an address that owes for failures are inside at once, and how
+// many any address has in the part of the room that is kept for newcomers.
+const few = 8
+
 // gate lets requests in: so many at once, so many of one address, so many in the
-// HSM. It delays an address that has failed too often and locks none out.
+// HSM. It delays an address that has failed too often and locks none out. A quarter of the
+// room at most is for those who owe, and a quarter is kept for those who have few inside,
+// so that a handful of addresses cannot shut out the others.
 type gate struct {
 	config Config
 	slots  chan struct{} // requests in the HSM
 
 	mu      sync.Mutex
 	inside  int
+	owing   int // of those inside
 	origins map[netip.Addr]*list.Element
 	order   *list.List // of *origin, the longest unseen last
 	rest    *origin    // of all addresses that do not fit
@@ -32,6 +39,7 @@ type origin struct {
 	address netip.Addr
 	bucket  *rate.Limiter
 	inside  int
+	owing   int // of those inside
 }
 
 // visit is one request that was let in.
@@ -48,17 +56,44 @@ func newGate(c Config) *gate {
 	}
 }
 
+// owes says that the visit comes from who has failed too often.
+func (v visit) owes() bool { return v.delay > 0 }
+
 // enter says how long a request from source must wait, or that there is no room.
 func (g *gate) enter(source string, now time.Time) (visit, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	o := g.find(addressOf(source))
-	if g.inside >= g.config.Waiting || o.inside >= g.config.PerSource {
+	v := visit{o, debt(o.bucket, now)}
+	if !g.room(v) {
 		return visit{}, false
 	}
-	g.inside++
-	o.inside++
-	return visit{o, debt(o.bucket, now)}, true
+	g.count(v, 1)
+	return v, true
+}
+
+// room says whether one more visit may come in.
+func (g *gate) room(v visit) bool {
+	quarter := max(1, g.config.Waiting/4)
+	switch {
+	case g.inside >= g.config.Waiting || v.from.inside >= g.config.PerSource:
+		return false
+	case v.owes():
+		return v.from.owing < few && g.owing < quarter && g.inside < g.config.Waiting-quarter
+	case g.inside >= g.config.Waiting-quarter:
+		return v.from.inside < few
+	}
+	return true
+}
+
+// count adds a visit, or takes it out with −1.
+func (g *gate) count(v visit, n int) {
+	g.inside += n
+	v.from.inside += n
+	if v.owes() {
+		g.owing += n
+		v.from.owing += n
+	}
 }
 
 // debt is the time until the bucket holds a token.
@@ -70,13 +105,13 @@ func debt(b *rate.Limiter, now time.Time) time.Duration {
 	return time.Duration(short / float64(b.Limit()) * float64(time.Second))
 }
 
-// leave ends a visit; one that failed is paid for.
+// leave ends a visit; one that failed is paid for. An address owes at most for as many
+// failures as it can have inside: that bounds the delay, and takes nothing from the rate.
 func (g *gate) leave(v visit, failed bool, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.inside--
-	v.from.inside--
-	if failed {
+	g.count(v, -1)
+	if failed && v.from.bucket.TokensAt(now) > -float64(g.config.PerSource) {
 		v.from.bucket.ReserveN(now, 1)
 	}
 }

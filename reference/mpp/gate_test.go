@@ -3,6 +3,7 @@ package mpp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,6 +87,78 @@ func TestOneAddressCannotFillTheRoom(t *testing.T) {
 	}
 	if _, ok := g.enter("192.0.2.2", start); !ok {
 		t.Error("another address was not")
+	}
+}
+
+// flood has an address make as many requests as it is let.
+func (g *gate) flood(source string, now time.Time) (in []visit) {
+	for {
+		v, ok := g.enter(source, now)
+		if !ok {
+			return in
+		}
+		in = append(in, v)
+	}
+}
+
+// Four addresses with failures enough for the whole room, every tenth of a second anew.
+func TestAnInnocentAddressIsLetInWhileOthersFlood(t *testing.T) {
+	g := newGate(Config{Rate: 10, Burst: 50, Running: 4, Waiting: 1024, PerSource: 256})
+	now, failed := start, 0
+	type guest struct {
+		visit
+		until time.Time
+	}
+	var inside []guest
+	for ; now.Before(start.Add(time.Minute)); now = now.Add(100 * time.Millisecond) {
+		for i := range 4 {
+			for _, v := range g.flood(fmt.Sprintf("192.0.2.%d", i), now) {
+				inside = append(inside, guest{v, now.Add(v.delay)})
+			}
+		}
+		v, ok := g.enter("192.0.2.9", now)
+		if !ok || v.delay > 0 {
+			t.Fatalf("after %v the fifth address is let in %v, after %v", now.Sub(start), ok, v.delay)
+		}
+		g.leave(v, false, now)
+		inside = slices.DeleteFunc(inside, func(v guest) bool {
+			over := !v.until.After(now)
+			if over {
+				failed++
+				g.leave(v.visit, true, now)
+			}
+			return over
+		})
+	}
+	// Each has its burst, and once those that it could have inside before the first failed.
+	if most := 4 * (50 + 256 + 10*60); failed > most {
+		t.Errorf("%d failures in a minute, at most %d are allowed", failed, most)
+	}
+}
+
+func TestFewThatOweAreInsideAtOnce(t *testing.T) {
+	g := newGate(Config{Rate: 10, Burst: 1, Running: 4, Waiting: 100, PerSource: 50})
+	g.try(t, "192.0.2.1", true, start)
+	if n := len(g.flood("192.0.2.1", start)); n != few {
+		t.Errorf("%d of an address that owes are inside", n)
+	}
+	for i := range 20 {
+		source := fmt.Sprintf("192.0.3.%d", i)
+		g.try(t, source, true, start)
+		g.flood(source, start)
+	}
+	if g.owing != 25 || g.inside != 25 {
+		t.Errorf("%d that owe are inside, of %d", g.owing, g.inside)
+	}
+}
+
+func TestDebtIsBounded(t *testing.T) {
+	g := newTestGate(10)
+	for range 1000 {
+		g.try(t, "192.0.2.1", true, start)
+	}
+	if v, _ := g.enter("192.0.2.1", start); v.delay > 1100*time.Millisecond+time.Millisecond {
+		t.Errorf("it waits %v", v.delay)
 	}
 }
 
