@@ -53,31 +53,33 @@ func after(ctx context.Context, t conformance.Target, changes ...string) try {
 	return try{h.service, h.user, h.wrong(1)[0]}
 }
 
-// enumeration holds the spec on what answers tell of names.
+// times is how many users of each kind are tried.
+const times = 3
+
+// enumeration holds the specs on what answers, and the work behind them, tell of names.
 func enumeration(t conformance.Target) {
-	It("does not tell a known user from an unknown one", conformance.Claims("RGS-C-1"), func(ctx SpecContext) {
-		tellsNothing(ctx, t)
-	})
-	It("does the same work in its HSM for each name", conformance.Claims("RGS-C-1"), func(ctx SpecContext) {
-		if !t.Capabilities()[conformance.CanTraceHSM] {
-			conformance.Block("needs %s", conformance.CanTraceHSM)
-		}
-		worksAlike(ctx, t)
+	Describe("names", Ordered, ContinueOnFailure, func() {
+		var tries []try // of each kind in turn
+		BeforeAll(func(ctx SpecContext) {
+			tries = parallel(times*len(strangers), func(k int) try { return strangers[k%len(strangers)].make(ctx, t) })
+		})
+		It("does not tell a known user from an unknown one", conformance.Claims("RGS-C-1"), func(ctx SpecContext) {
+			answersAlike(ctx, t, tries)
+		})
+		It("does the same work in its HSM for each name", conformance.Claims("RGS-C-1"), func(ctx SpecContext) {
+			if !t.Capabilities()[conformance.CanTraceHSM] {
+				conformance.Block("needs %s", conformance.CanTraceHSM)
+			}
+			worksAlike(ctx, t, tries[:len(strangers)])
+		})
 	})
 }
 
-func tellsNothing(ctx context.Context, t conformance.Target) {
-	const times = 5
+func answersAlike(ctx context.Context, t conformance.Target, tries []try) {
+	GinkgoHelper()
 	said := make([][]string, len(strangers))
 	took := make([][]time.Duration, len(strangers))
-	all := parallel(times*len(strangers), func(k int) verdict {
-		s := strangers[k%len(strangers)]
-		a := s.make(ctx, t)
-		v := ask(ctx, t, a.service, a.user, a.otp)
-		Expect(v.accepted).To(BeFalse(), "an OTP for a user who is %s is accepted", s.name)
-		return v
-	})
-	for k, v := range all {
+	for k, v := range parallel(len(tries), func(k int) verdict { return refusal(ctx, t, tries[k]) }) {
 		i := k % len(strangers)
 		said[i], took[i] = append(said[i], v.text), append(took[i], v.took)
 	}
@@ -89,14 +91,10 @@ func tellsNothing(ctx context.Context, t conformance.Target) {
 	}
 }
 
-// worksAlike looks at each kind of name by itself, after a try that has brought the keys of
+// worksAlike looks at each kind of name by itself. A try before has brought the keys of
 // those who are known into the HSM.
-func worksAlike(ctx context.Context, t conformance.Target) {
-	tries := parallel(len(strangers), func(i int) try {
-		a := strangers[i].make(ctx, t)
-		ask(ctx, t, a.service, a.user, a.otp)
-		return a
-	})
+func worksAlike(ctx context.Context, t conformance.Target, tries []try) {
+	GinkgoHelper()
 	known := 0
 	for i, s := range strangers {
 		calls := workFor(ctx, t, tries[i])
@@ -109,13 +107,20 @@ func worksAlike(ctx context.Context, t conformance.Target) {
 	conformance.Observe("the HSM of the authentication server gets %d calls for an OTP, whichever of the %d kinds the user is of", known, len(strangers))
 }
 
+// refusal is the answer to a try.
+func refusal(ctx context.Context, t conformance.Target, a try) verdict {
+	GinkgoHelper()
+	v := ask(ctx, t, a.service, a.user, a.otp)
+	Expect(v.accepted).To(BeFalse(), "an OTP that is not the user's is accepted")
+	return v
+}
+
 // workFor counts the calls to the authentication server's HSM for one OTP.
 func workFor(ctx context.Context, t conformance.Target, a try) int {
 	GinkgoHelper()
 	tracer := t.(conformance.HSMTracer)
 	mark := tracer.Mark()
-	v := ask(ctx, t, a.service, a.user, a.otp)
-	Expect(v.accepted).To(BeFalse(), "an OTP that is not the user's is accepted")
+	refusal(ctx, t, a)
 	n := 0
 	for _, c := range tracer.Calls(mark) {
 		if c.Slot == "authserver" {
