@@ -193,7 +193,8 @@ type Restarter interface {
 type Database interface {
 	// Dump gives every table of every database of the target.
 	Dump(ctx context.Context) ([]Table, error)
-	// Files gives the files that the database engine writes: data, journal, log.
+	// Files gives the files that the database engine writes (data, journal, log) and all
+	// others that the target's process leaves on disk, temporary ones too, but for the HSM's.
 	Files(ctx context.Context) (map[string][]byte, error)
 }
 
@@ -219,7 +220,8 @@ type Cell struct {
 	Value           []byte // as a dump gives it
 }
 
-// Logs gives all that the target has logged since it started.
+// Logs gives all that the target has logged since it started, with what its process has
+// written to its standard output and error.
 type Logs interface {
 	Logs(ctx context.Context) ([]byte, error)
 }

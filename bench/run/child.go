@@ -26,6 +26,7 @@ func Child(r Registry, in io.Reader, out io.Writer) int {
 		fmt.Fprintln(os.Stderr, "epsbench child:", err)
 		return 2
 	}
+	fmt.Fprintf(os.Stderr, "epsbench child: %s on target %s\n", job.Family, job.Target)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {

@@ -67,7 +67,13 @@ func (p Pool) supervise(ctx context.Context, o *Outcome, on func(Record)) error 
 	}
 	defer log.Close()
 
-	c, err := start(p.command(), o.Job, log)
+	cmd := p.command()
+	tmp := filepath.Join(dir, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		return err
+	}
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+tmp) // what a target leaves there is its own
+	c, err := start(cmd, o.Job, log)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,6 @@ type stores struct {
 	auth   store.AuthServer
 	driver string      // of database/sql
 	dsns   [2]string   // of the EPS and the authentication server, for dumps
-	dir    string      // SQLite: where the files are
 	server *docker.Ref // MariaDB that the bench has started
 	admin  *sql.DB     // MariaDB: makes and drops the databases
 	made   []string    // databases to drop
@@ -73,7 +72,7 @@ func (s *stores) openSQLite(ctx context.Context, dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	s.driver, s.dir = "sqlite", dir
+	s.driver = "sqlite"
 	s.dsns = [2]string{filepath.Join(dir, "eps.db"), filepath.Join(dir, "authserver.db")}
 	if s.eps, err = sqlite.OpenEPS(ctx, s.dsns[0]); err != nil {
 		return err
@@ -102,7 +101,7 @@ func (s *stores) openMariaDB(ctx context.Context, kind string) error {
 		return err
 	}
 	run := rand.Text()[:10]
-	for i, name := range []string{"eps", "authserver"} {
+	for i, name := range databases {
 		c.DBName = "epsbench_" + run + "_" + name
 		if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+c.DBName+" CHARACTER SET utf8mb4"); err != nil {
 			return &reference.Hint{Err: fmt.Errorf("MariaDB: %w", err), Text: "is the server there, and may the account of --store create databases named epsbench_*?"}
@@ -136,27 +135,6 @@ func (s *stores) drop(ctx context.Context) error {
 	return err
 }
 
-// Files gives what the database engine has on disk.
-func (s *system) Files(ctx context.Context) (map[string][]byte, error) {
-	if s.stores.server != nil {
-		return s.stores.server.DataFiles(ctx)
-	}
-	if s.stores.dir == "" {
-		return nil, errors.New("the files of a MariaDB server that the bench has not started are out of its reach")
-	}
-	files := map[string][]byte{}
-	entries, err := os.ReadDir(s.stores.dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if files[e.Name()], err = os.ReadFile(filepath.Join(s.stores.dir, e.Name())); err != nil {
-			return nil, err
-		}
-	}
-	return files, nil
-}
-
 // listTables finds the tables of one database.
 var listTables = map[string]string{
 	"sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
@@ -166,7 +144,7 @@ var listTables = map[string]string{
 // Dump gives every table of both databases.
 func (s *system) Dump(ctx context.Context) ([]conformance.Table, error) {
 	var all []conformance.Table
-	for i, name := range []string{"eps", "authserver"} {
+	for i, name := range databases {
 		tables, err := dump(ctx, s.stores.driver, s.stores.dsns[i], name)
 		if err != nil {
 			return nil, fmt.Errorf("dump of the %s database: %w", name, err)

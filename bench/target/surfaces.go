@@ -136,9 +136,6 @@ func (s *system) VerifyAudit(ctx context.Context) error {
 	return err
 }
 
-// Logs gives what both servers have logged.
-func (s *system) Logs(context.Context) ([]byte, error) { return s.log.bytes(), nil }
-
 // Declared is what the reference EPS says of itself: the values of its configuration.
 func (s *system) Declared() conformance.Declared {
 	c := s.config()

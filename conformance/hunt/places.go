@@ -34,15 +34,20 @@ func Columns(ctx context.Context, t conformance.Target) []Place {
 	return all
 }
 
-// Files are those of the database engine: data, journals, logs.
+// Files are those of the database engine (data, journals, logs) and those that the target
+// leaves beside them. Nothing can be in one of no bytes: it is no place.
 func Files(ctx context.Context, t conformance.Target) []Place {
 	GinkgoHelper()
 	files, err := t.(conformance.Database).Files(ctx)
 	Expect(err).NotTo(HaveOccurred(), "files of the database")
 	var all []Place
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		all = append(all, Place{"file " + name, files[name]})
+		if len(files[name]) > 0 {
+			all = append(all, Place{"file " + name, files[name]})
+		}
 	}
+	Expect(all).NotTo(BeEmpty(), "the %d files of the target are all empty", len(files))
+	conformance.Observe("%d files are searched, %d are empty", len(all), len(files)-len(all))
 	return all
 }
 
@@ -51,6 +56,7 @@ func Logs(ctx context.Context, t conformance.Target) []Place {
 	GinkgoHelper()
 	text, err := t.(conformance.Logs).Logs(ctx)
 	Expect(err).NotTo(HaveOccurred(), "logs")
+	Expect(text).NotTo(BeEmpty(), "nothing was logged")
 	return []Place{{"the log", text}}
 }
 

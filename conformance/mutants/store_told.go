@@ -2,13 +2,19 @@ package mutants
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/reference/enroll"
 	"github.com/epsbench/epsbench/reference/mpp"
@@ -69,6 +75,30 @@ var storageTold = []Mutant{
 				m.derive = m.told(func(tok []byte) { log.Debug("derived", "tok", hex.EncodeToString(tok)) })
 			})(s)
 		},
+	},
+	{
+		Name:   "PIN on standard error",
+		About:  "Enrolment prints the PIN that it has drawn, beside the log.",
+		Claims: []string{"ST-6.3-conf"},
+		Reason: "PIN as text in the log",
+		Break: func(s *Seams) {
+			s.Enroll = seeingPINs(func(pin string) { fmt.Fprintln(os.Stderr, "drew", pin) })
+		},
+	},
+	{
+		Name:   "C in a temporary file",
+		About:  "Enrolment leaves each C in a file of the system's directory for temporary ones.",
+		Claims: []string{"ST-6.3-conf"},
+		Reason: "C as raw bytes in file tmp/",
+		Break: onDerivations(func(m *derivations) {
+			tok := m.told(func([]byte) {})
+			m.derive = func(sh pkcs11.SessionHandle, kek, c []byte, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+				if err := os.WriteFile(filepath.Join(os.TempDir(), "eps-"+rand.Text()), c, 0o600); err != nil {
+					return 0, err
+				}
+				return tok(sh, kek, c, template)
+			}
+		}),
 	},
 	{
 		Name:   "KEK in the log",
