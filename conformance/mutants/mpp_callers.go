@@ -47,6 +47,18 @@ var provisioningCallers = []Mutant{
 		}),
 	},
 	{
+		Name:   "health for every certificate",
+		About:  "The authentication server tells its health to who has any certificate of the authority.",
+		Claims: []string{"RGS-A2b2"},
+		Reason: "GET /v1/health on auth",
+		Break: takingCallersFor("auth", "bank-validator", func(h http.Handler, r, as *http.Request, w http.ResponseWriter) {
+			if r.URL.Path != "/v1/health" {
+				as = r
+			}
+			h.ServeHTTP(w, as)
+		}),
+	},
+	{
 		Name:   "a name is enough on a certificate",
 		About:  "The bank's listener does not ask which authority has signed a client's certificate.",
 		Claims: []string{"RGS-A2b2"},

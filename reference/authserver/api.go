@@ -21,22 +21,25 @@ var OpenAPI []byte
 // maxBody is the largest request body, in bytes.
 const maxBody = 4096
 
+// roles are those of which a caller needs one.
+type roles []pki.Role
+
 // route is one call of the REST side: what authserver.yaml says, and who may.
 type route struct {
 	method, path string
-	role         pki.Role // "": any caller
+	roles        roles
 	serve        func(w http.ResponseWriter, r *http.Request, who pki.Caller) error
 }
 
 func (s *Server) routes() []route {
 	return []route{
-		{http.MethodPost, "/v1/validate", pki.Validator, s.serveValidate},
-		{http.MethodGet, "/v1/import-key", pki.Importer, s.serveImportKey},
-		{http.MethodPost, "/v1/import", pki.Importer, s.serveImport},
-		{http.MethodGet, "/v1/tokens/{token}", pki.Operator, s.serveToken},
-		{http.MethodPost, "/v1/unlocks", pki.Operator, s.serveRequestUnlock},
-		{http.MethodPost, "/v1/unlocks/{unlock}/confirm", pki.Operator, s.serveConfirmUnlock},
-		{http.MethodGet, "/v1/health", "", s.serveHealth},
+		{http.MethodPost, "/v1/validate", roles{pki.Validator}, s.serveValidate},
+		{http.MethodGet, "/v1/import-key", roles{pki.Importer}, s.serveImportKey},
+		{http.MethodPost, "/v1/import", roles{pki.Importer}, s.serveImport},
+		{http.MethodGet, "/v1/tokens/{token}", roles{pki.Operator}, s.serveToken},
+		{http.MethodPost, "/v1/unlocks", roles{pki.Operator}, s.serveRequestUnlock},
+		{http.MethodPost, "/v1/unlocks/{unlock}/confirm", roles{pki.Operator}, s.serveConfirmUnlock},
+		{http.MethodGet, "/v1/health", roles{pki.Validator, pki.Importer, pki.Operator}, s.serveHealth},
 	}
 }
 
@@ -74,7 +77,7 @@ func (s *Server) handler(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		who := s.identify(r)
-		if err := permitted(who, rt.role); err != nil {
+		if err := permitted(who, rt.roles); err != nil {
 			s.fail(w, r, err)
 			return
 		}
@@ -88,9 +91,9 @@ func (s *Server) handler(rt route) http.Handler {
 	})
 }
 
-func permitted(who pki.Caller, role pki.Role) error {
+func permitted(who pki.Caller, any roles) error {
 	switch {
-	case role == "" || who.Name != "" && who.Is(role):
+	case who.Name != "" && who.Is(any...):
 		return nil
 	case who.Name == "":
 		return problem.Unauthenticated()

@@ -1,9 +1,11 @@
 package authserver
 
-// RouteTable is method, path and role of each route in code.
+import "fmt"
+
+// RouteTable is method, path and roles of each route in code.
 func RouteTable() (all [][3]string) {
 	for _, r := range (&Server{}).routes() {
-		all = append(all, [3]string{r.method, r.path, string(r.role)})
+		all = append(all, [3]string{r.method, r.path, fmt.Sprint(r.roles)})
 	}
 	return all
 }

@@ -36,11 +36,7 @@ func TestTheRouteTableIsTheOpenAPIFile(t *testing.T) {
 		}
 	}
 	for _, r := range authserver.RouteTable() {
-		roles := "[" + r[2] + "]"
-		if r[2] == "" {
-			roles = "<nil>"
-		}
-		inCode = append(inCode, fmt.Sprint(r[0], " ", r[1], " ", roles))
+		inCode = append(inCode, strings.Join(r[:], " "))
 	}
 	slices.Sort(inFile)
 	slices.Sort(inCode)
@@ -103,8 +99,20 @@ func TestEveryCallOnce(t *testing.T) {
 	asked, err2 := alice.RequestUnlock(t.Context(), p.token)
 	_, err3 := bob.ConfirmUnlock(t.Context(), asked.Unlock)
 	_, err4 := n.client("importer").Import(t.Context(), seed(user(t), "TOTP-SHA512-8-60", make([]byte, 64)))
-	check(t, errors.Join(err, err2, err3, err4, n.client("").Health(t.Context())))
+	check(t, errors.Join(err, err2, err3, err4, n.client("bank").Health(t.Context())))
 	if !n.accepts(t, p, p.otp(0)) {
 		t.Error("refused")
+	}
+}
+
+// TestHealthNeedsARole: a certificate of the same authority without one is not enough.
+func TestHealthNeedsARole(t *testing.T) {
+	n := theWorld(t).node(t)
+	for name, want := range map[string]int{"bank": 200, "importer": 200, "alice": 200, "eps": 403, "": 401} {
+		got := must(as(name).Get(n.api.URL + "/v1/health"))(t)
+		check(t, got.Body.Close())
+		if got.StatusCode != want {
+			t.Errorf("%q gets %d, want %d", name, got.StatusCode, want)
+		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *Server) Plugin() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc(plugin.Path, func(w http.ResponseWriter, r *http.Request) {
-		if err := permitted(s.identify(r), pki.EPSNode); err != nil {
+		if err := permitted(s.identify(r), roles{pki.EPSNode}); err != nil {
 			s.fail(w, r, err)
 			return
 		}
