@@ -80,6 +80,13 @@ var storageKeys = []Mutant{
 		Break:  onModule("eps", func(m cryptoki.Module) cryptoki.Module { return checkValues{m} }),
 	},
 	{
+		Name:   "row key can leave",
+		About:  "Row keys are derived with CKA_EXTRACTABLE=1.",
+		Claims: []string{"ST-6.2.1-a"},
+		Reason: "C_DeriveKey on the token of eps: a key that is no kind of the table",
+		Break:  onModule("eps", func(m cryptoki.Module) cryptoki.Module { return rowKeys{m} }),
+	},
+	{
 		Name:   "TRK unwraps at the EPS too",
 		About:  "MK-TRK is made without an unwrap template.",
 		Claims: []string{"ST-KEY-TRK"},

@@ -61,6 +61,16 @@ func (m checkValues) GetAttributeValue(sh pkcs11.SessionHandle, o pkcs11.ObjectH
 	return got, err
 }
 
+// rowKeys lets row keys leave: they are what is derived to unwrap.
+type rowKeys struct{ cryptoki.Module }
+
+func (m rowKeys) DeriveKey(sh pkcs11.SessionHandle, mechanism []*pkcs11.Mechanism, base pkcs11.ObjectHandle, t []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	if isTrue(t, pkcs11.CKA_UNWRAP) {
+		t = with(t, pkcs11.CKA_EXTRACTABLE, []byte{1})
+	}
+	return m.Module.DeriveKey(sh, mechanism, base, t)
+}
+
 // renamed tells the names of another HSM.
 type renamed struct{ cryptoki.Module }
 

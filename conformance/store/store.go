@@ -21,7 +21,7 @@ func Family(p conformance.Profile) conformance.Family {
 func specs(t conformance.Target) {
 	w := &world{Target: t}
 	for _, register := range []func(*world){
-		census, answers, secrets, masters, wrapped, row, mechanisms, transport, binding, tampering, persistence, identity,
+		census, answers, secrets, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, persistence, identity,
 	} {
 		register(w)
 	}

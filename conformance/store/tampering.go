@@ -17,6 +17,7 @@ import (
 func tampering(w *world) {
 	It("believes no row there that was changed from outside", conformance.Claims("ST-PLUGIN-BIND"), func(ctx SpecContext) {
 		alice, bob := w.equipped(ctx, conformance.EnrolRequest{}), w.equipped(ctx, conformance.EnrolRequest{})
+		Expect(alice.accepted(ctx, alice.wrong())).To(BeFalse(), "a wrong OTP is accepted")
 		tried := 0
 		for _, f := range fields {
 			tried += w.expectNoticed(ctx, f, alice, bob)
@@ -55,8 +56,10 @@ const (
 	shortSuite = "HOTP-SHA256-6"
 )
 
-// fields are all that the MAC of a row covers, but the state, and the MAC itself.
+// fields are all that the MAC of a row covers, but the state, and the MAC itself. Failures
+// come first: the next right OTP ends them.
 var fields = []field{
+	{"failures", always("0"), nil},
 	{"wrapped", others("wrapped"), func(alice, bob *user) []login { return []login{{alice.service, alice.name, bob.otp()}} }},
 	{"token", always(otherToken), nil},
 	{"user_name", always(otherName), func(alice, _ *user) []login { return []login{{alice.service, otherName, alice.otp()}} }},
@@ -68,7 +71,6 @@ var fields = []field{
 		return []login{{alice.service, alice.name, otp[len(otp)-6:]}}
 	}},
 	{"counter", always("0"), func(alice, _ *user) []login { return []login{{alice.service, alice.name, alice.used()}} }},
-	{"failures", always("0"), nil},
 	{"failed_ever", always("0"), nil},
 	{"candidates", always("0"), nil},
 	{"tok_length", more("tok_length", -1), nil},
@@ -94,8 +96,8 @@ func more(column string, by int64) func(_, _ record) string {
 // The server keeps keys that it has used, so bob's, which is not in use, comes first.
 func (w *world) expectNoticed(ctx context.Context, f field, alice, bob *user) int {
 	GinkgoHelper()
-	Expect(alice.accepted(ctx, alice.wrong())).To(BeFalse(), "a wrong OTP is accepted")
-	mine, other := w.credential(ctx, alice), w.credential(ctx, bob)
+	tables := w.tables(ctx)
+	mine, other := credential(tables, alice), credential(tables, bob)
 	logins := []login{{alice.service, alice.name, alice.otp()}}
 	if f.more != nil {
 		logins = append(f.more(alice, bob), logins...)
@@ -138,7 +140,7 @@ func (w *world) expectStillSuspended(ctx context.Context) {
 	u := w.equipped(ctx, conformance.EnrolRequest{})
 	Expect(w.enroller().Change(ctx, u.Token, "suspend")).To(Succeed(), "suspend")
 	cell := conformance.Cell{Database: "authserver", Table: "credentials", Key: "token", KeyValue: u.Token, Column: "state"}
-	was := w.credential(ctx, u)["state"]
+	was := credential(w.tables(ctx), u)["state"]
 	w.write(ctx, cell, []byte("active"))
 	accepted := u.accepted(ctx, u.otp())
 	w.write(ctx, cell, was)
@@ -147,9 +149,9 @@ func (w *world) expectStillSuspended(ctx context.Context) {
 	Expect(u.accepted(ctx, u.otp())).To(BeTrue(), "state of a row was put back: after resume the right OTP is refused")
 }
 
-func (w *world) credential(ctx context.Context, u *user) record {
+func credential(tables []conformance.Table, u *user) record {
 	GinkgoHelper()
-	return only(w.tables(ctx), "authserver", "credentials", "token", u.Token)
+	return only(tables, "authserver", "credentials", "token", u.Token)
 }
 
 // accepted counts the OTPs that are.
