@@ -1,6 +1,7 @@
 package mutants
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"sync/atomic"
@@ -60,6 +61,33 @@ var storageKept = []Mutant{
 		}),
 	},
 	{
+		Name:   "index of codes without the locator",
+		About:  "The keyed index covers service and code only: a guess is tried against every live code.",
+		Claims: []string{"ST-B6"},
+		Reason: "the index of a code is not the HMAC under IDX of service, locator and code",
+		Break: onModule("eps", func(m cryptoki.Module) cryptoki.Module {
+			return &resigning{Module: m, label: "IDX", sign: func(sh pkcs11.SessionHandle, data []byte) ([]byte, error) {
+				return m.Sign(sh, withoutField(1, data))
+			}}
+		}),
+	},
+	{
+		Name:   "locators of ten random bits",
+		About:  "Six of the eight letters of every locator are the same.",
+		Claims: []string{"ST-B6"},
+		Reason: "different characters in position 1 of the locators",
+		Break:  drawing(func(locator string, code []byte) (string, []byte) { return "EPSEPS" + locator[6:], code }),
+	},
+	{
+		Name:   "codes of three random digits",
+		About:  "The digits of a registration code behind the third are zeros.",
+		Claims: []string{"ST-B6"},
+		Reason: "different characters in position 4 of the codes",
+		Break: drawing(func(locator string, code []byte) (string, []byte) {
+			return locator, append(code[:3], bytes.Repeat([]byte("0"), len(code)-3)...)
+		}),
+	},
+	{
 		Name:   "TOK in the audit",
 		About:  "The record of an enrolment has TOK in hexadecimal.",
 		Claims: []string{"ST-B7"},
@@ -111,6 +139,15 @@ var storageKept = []Mutant{
 		}),
 	},
 	{
+		Name:   "TOK outlives its token",
+		About:  "The authentication server's database keeps the cryptogram of a revoked token.",
+		Claims: []string{"ST-6.2.1-b"},
+		Reason: "TOK of a revoked token is still in the authentication server's database",
+		Break: func(s *Seams) {
+			s.AuthStore = func(st store.AuthServer) store.AuthServer { return keeping{st} }
+		},
+	},
+	{
 		Name:   "row MAC leaves the state out",
 		About:  "The MAC of a row of the authentication server covers all fields but the state of its token.",
 		Claims: []string{"ST-PLUGIN-BIND"},
@@ -125,7 +162,7 @@ var storageKept = []Mutant{
 		Name:   "row MAC is not looked at",
 		About:  "The authentication server writes the MACs of its rows, and takes each row that it reads for its own.",
 		Claims: []string{"ST-PLUGIN-BIND"},
-		Reason: "wrapped of a row was changed: OTPs accepted",
+		Reason: "failures of a row was changed: OTPs accepted",
 		Break:  func(s *Seams) { (&credulous{}).put(s) },
 	},
 	{

@@ -66,7 +66,8 @@ func labelOf(m cryptoki.Module, sh pkcs11.SessionHandle, key pkcs11.ObjectHandle
 	return string(got[0].Value)
 }
 
-// withoutField empties a field of a row's encoding: 4 is the state, 6 the cryptogram.
+// withoutField empties a field of what is signed: of a row, 4 is the state, 6 the cryptogram;
+// of a code's index, 1 is the locator.
 func withoutField(i int, data []byte) []byte {
 	var fields []cbor.RawMessage
 	if cbor.Unmarshal(data, &fields) != nil || len(fields) <= i {
@@ -154,4 +155,20 @@ type volatileTx struct {
 func (tx volatileTx) InsertCredential(c store.Credential) error {
 	tx.s.made.Store(c.Token, true)
 	return tx.AuthTx.InsertCredential(c)
+}
+
+// drawing changes every registration code that is drawn.
+func drawing(change func(locator string, code []byte) (string, []byte)) func(*Seams) {
+	return func(s *Seams) {
+		s.Enroll = func(p *enroll.Parts) {
+			p.Codes = func(random io.Reader, digits int) (string, []byte, error) {
+				locator, code, err := enroll.DrawCode(random, digits)
+				if err != nil {
+					return "", nil, err
+				}
+				locator, code = change(locator, code)
+				return locator, code, nil
+			}
+		}
+	}
 }

@@ -98,3 +98,23 @@ func ownVersion(r store.Reader, id reference.TokenID) (uint64, error) {
 	t, err := r.Token(id)
 	return t.RowVersion, err
 }
+
+// keeping leaves the cryptogram in a row that is written without one.
+type keeping struct{ store.AuthServer }
+
+func (s keeping) Update(ctx context.Context, fn func(store.AuthTx) error) error {
+	return s.AuthServer.Update(ctx, func(tx store.AuthTx) error { return fn(keepingTx{tx}) })
+}
+
+type keepingTx struct{ store.AuthTx }
+
+func (tx keepingTx) UpdateCredential(c store.Credential) error {
+	if len(c.Blob) == 0 {
+		old, err := tx.Credential(c.Token)
+		if err != nil {
+			return err
+		}
+		c.Blob = old.Blob
+	}
+	return tx.AuthTx.UpdateCredential(c)
+}

@@ -21,7 +21,7 @@ func Family(p conformance.Profile) conformance.Family {
 func specs(t conformance.Target) {
 	w := &world{Target: t}
 	for _, register := range []func(*world){
-		census, answers, secrets, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, persistence, identity,
+		census, answers, secrets, registration, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, persistence, identity,
 	} {
 		register(w)
 	}
@@ -31,5 +31,6 @@ func specs(t conformance.Target) {
 type world struct {
 	conformance.Target
 	crowd []*user
+	drawn []*user
 	twin  conformance.Target
 }

@@ -141,6 +141,7 @@ func (w *world) expectStillSuspended(ctx context.Context) {
 	Expect(w.enroller().Change(ctx, u.Token, "suspend")).To(Succeed(), "suspend")
 	cell := conformance.Cell{Database: "authserver", Table: "credentials", Key: "token", KeyValue: u.Token, Column: "state"}
 	was := credential(w.tables(ctx), u)["state"]
+	Expect(string(was)).To(Equal("suspended"), "state of a suspended token's row")
 	w.write(ctx, cell, []byte("active"))
 	accepted := u.accepted(ctx, u.otp())
 	w.write(ctx, cell, was)

@@ -86,6 +86,14 @@ func transport(w *world) {
 		s.expectTOK(s.secret(c.trk()), c.Blob, u)
 		s.expectAtRest(ctx, u)
 	})
+	It("has no TOK of a token that was revoked", conformance.Claims("ST-6.2.1-b"), func(ctx SpecContext) {
+		u := w.equipped(ctx, conformance.EnrolRequest{})
+		held := len(credential(w.tables(ctx), u)["wrapped"])
+		Expect(held).To(BeNumerically(">", 0), "bytes of TOK at rest")
+		Expect(w.enroller().Change(ctx, u.Token, "revoke")).To(Succeed(), "revoke")
+		Expect(credential(w.tables(ctx), u)["wrapped"]).To(BeEmpty(), "TOK of a revoked token is still in the authentication server's database")
+		conformance.Observe("the row of a token had %d bytes of TOK, and none when the token was revoked", held)
+	})
 }
 
 // expectTOK: under TRK there is the TOK that the phone has.
