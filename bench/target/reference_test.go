@@ -118,7 +118,7 @@ func TestTargetShowsWhatASuiteNeeds(t *testing.T) {
 		t.Errorf("dump: %d tables, %v", len(tables), err)
 	}
 	files, err := s.Files(ctx)
-	if err != nil || files["eps.db"] == nil {
+	if err != nil || files["db/eps.db"] == nil {
 		t.Errorf("files: %d, %v", len(files), err)
 	}
 	log, err := s.Logs(ctx)
