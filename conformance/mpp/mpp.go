@@ -2,7 +2,7 @@
 // attacker on that way may try. The phone is package oracle's.
 //
 // Start at Family. flow.go is the story of one provisioning, told by what was on the wire
-// and in the HSM's trace; codes.go, guesses.go and othereps.go the registration code; keys.go, block.go and
+// and in the HSM's trace; codes.go, guesses.go and othereps.go the registration code; alike.go and spoken.go what refusals could tell; keys.go, block.go and
 // mutual.go who can ask and who can answer; wire.go, replay.go, hostile.go and input.go what
 // an attacker sees, repeats and changes; listeners.go, callers.go and transport.go who gets
 // in where. eps.go, refusal.go and store.go have the words that all of them use.
@@ -25,6 +25,7 @@ func specs(t conformance.Target, p conformance.Profile) {
 	flow(t, p)
 	codes(t)
 	guesses(t)
+	alike(t)
 	otherEPS(t)
 	keys(t)
 	block(t)

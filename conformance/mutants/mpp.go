@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"slices"
 	"time"
 
@@ -94,6 +95,25 @@ var provisioningCodes = []Mutant{
 		Break:  inProvisioning(func(p *mpp.Parts) { p.Waiter = impatient{} }),
 	},
 	{
+		Name:   "a known locator takes a step longer",
+		About:  "Where there is a row to judge, the refusal leaves one step of the grid later.",
+		Claims: []string{"ST-2.2.2-a"},
+		Reason: "steps of 100ms until the refusal for a known locator",
+		Break: inProvisioning(withRule("wrong code", func(broken bool, r mpp.Row) bool {
+			if r.Found {
+				mpp.SystemWaiter{}.Sleep(context.Background(), mpp.Quantum)
+			}
+			return broken
+		})),
+	},
+	{
+		Name:   "the HSM draws more for rows that exist",
+		About:  "Where there is a row, the HSM is asked for random bytes once more.",
+		Claims: []string{"ST-2.2.2-a"},
+		Reason: "HSM calls for a known locator, as many as for an unknown one",
+		Break:  inProvisioning(drawingMore),
+	},
+	{
 		Name:   "the random source stands still",
 		About:  "Each ephemeral key of the EPS is drawn from the same bytes.",
 		Claims: []string{"ST-KEY-K1K2"},
@@ -121,6 +141,17 @@ func withRule(name string, change func(broken bool, r mpp.Row) bool) func(*mpp.P
 		judged := p.Rules[i].Broken
 		p.Rules[i].Broken = func(r mpp.Row) bool { return change(judged(r), r) }
 	}
+}
+
+// drawingMore asks the HSM for random bytes where a locator is known.
+func drawingMore(p *mpp.Parts) {
+	withRule("wrong code", func(broken bool, r mpp.Row) bool {
+		if r.Found {
+			_, err := io.ReadFull(p.Random, make([]byte, 16))
+			broken = broken || err != nil
+		}
+		return broken
+	})(p)
 }
 
 // changing puts something before every transaction.

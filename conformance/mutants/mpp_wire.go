@@ -22,7 +22,14 @@ var provisioningWire = []Mutant{
 		About:  "The random body of a refusal has 600 bytes.",
 		Claims: []string{"ST-2.2.2-a"},
 		Reason: "600 bytes",
-		Break:  onRefusals(func(body []byte) []byte { return body[:600] }),
+		Break:  onRefusals(func(_ http.Header, body []byte) []byte { return body[:600] }),
+	},
+	{
+		Name:   "refusals hang up",
+		About:  "A refusal closes its connection, a grant does not.",
+		Claims: []string{"ST-2.2.2-a"},
+		Reason: "head of the answer over HTTP/1.1, as for a grant",
+		Break:  onRefusals(func(h http.Header, body []byte) []byte { h.Set("Connection", "close"); return body }),
 	},
 	{
 		Name:   "all refusals have one body",
@@ -31,7 +38,7 @@ var provisioningWire = []Mutant{
 		Reason: "two refusals have the same body",
 		Break: func(s *Seams) {
 			var first atomic.Pointer[[]byte]
-			onRefusals(func(body []byte) []byte {
+			onRefusals(func(_ http.Header, body []byte) []byte {
 				first.CompareAndSwap(nil, &body)
 				return *first.Load()
 			})(s)
@@ -77,9 +84,9 @@ func on(name string, wrap func(http.Handler) http.Handler) func(string, http.Han
 	}
 }
 
-// onRefusals changes the body of each answer that is no grant: those begin with an array
+// onRefusals changes header and body of each answer that is no grant: those begin with an array
 // of a header of 134 bytes (PROTOCOL.md §5).
-func onRefusals(change func([]byte) []byte) func(*Seams) {
+func onRefusals(change func(http.Header, []byte) []byte) func(*Seams) {
 	granted := []byte{0x82, 0x58, 0x86}
 	return func(s *Seams) {
 		s.Wrap = on("public", func(h http.Handler) http.Handler {
@@ -88,7 +95,7 @@ func onRefusals(change func([]byte) []byte) func(*Seams) {
 				h.ServeHTTP(kept, r)
 				body := kept.body.Bytes()
 				if kept.status == http.StatusOK && !bytes.HasPrefix(body, granted) {
-					body = change(body)
+					body = change(w.Header(), body)
 				}
 				w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 				w.WriteHeader(kept.status)

@@ -1,0 +1,95 @@
+package mpp
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// soundsAlike makes all requests on one connection, so each but the first shows that the
+// answer before it has left the connection open.
+func (e eps) soundsAlike(ctx context.Context) {
+	good := e.enrol(ctx)
+	line := e.connect(ctx)
+	grant := e.request(good).Body
+	like := line.head("a grant", grant)
+	tries := append(e.wrongCodes(e.enrol(ctx), 1),
+		try{"a code that nobody has", e.unknown().Body},
+		try{"what is no request", []byte("no request")},
+		try{"a used code", e.request(good).Body})
+	for _, t := range tries {
+		Expect(conformance.Public(line.head(t.what, t.body))).To(Equal(conformance.Public(like)), "%s: head of the answer over HTTP/1.1, as for a grant", t.what)
+	}
+	line.head("the last request", grant)
+	conformance.Observe("a grant and %d refusals on one connection of HTTP/1.1: the same status line and the same header lines in spelling and order, the date apart, and the connection stays open", len(tries))
+}
+
+// line is a connection to the public listener on which HTTP/1.1 is spoken without a library
+// that would tidy the answers.
+type line struct {
+	net.Conn
+	host, path, contentType string
+	heard                   *bytes.Buffer // of the answer that is read
+	reader                  *bufio.Reader
+}
+
+// connect finds the route of phones, the one with a body on the public surface.
+func (e eps) connect(ctx context.Context) *line {
+	GinkgoHelper()
+	listeners, ok := e.Target.(conformance.Listeners)
+	if !ok || !e.Capabilities()[conformance.CanSeeRoutes] {
+		conformance.Block("needs %s", conformance.CanSeeRoutes)
+	}
+	for _, s := range listeners.Surfaces() {
+		for _, r := range s.Routes {
+			if s.Name != "public" || len(r.Body) == 0 {
+				continue
+			}
+			u, err := url.Parse(s.URL)
+			Expect(err).NotTo(HaveOccurred(), "address of %s", s.Name)
+			c := dialer(s.Stranger).TLSClientConfig
+			c.NextProtos = []string{"http/1.1"}
+			conn, err := (&tls.Dialer{NetDialer: &net.Dialer{Timeout: callTime}, Config: c}).DialContext(ctx, "tcp", u.Host)
+			Expect(err).NotTo(HaveOccurred(), "a connection for HTTP/1.1")
+			DeferCleanup(conn.Close)
+			heard := &bytes.Buffer{}
+			return &line{conn, u.Host, r.Path, r.ContentType, heard, bufio.NewReader(io.TeeReader(conn, heard))}
+		}
+	}
+	conformance.Broken("the public surface has no route that takes a body")
+	return nil
+}
+
+// head posts a body and gives the head of the answer as it came, without the date.
+func (l *line) head(what string, body []byte) string {
+	GinkgoHelper()
+	l.heard.Reset()
+	Expect(l.SetDeadline(time.Now().Add(callTime))).To(Succeed())
+	_, err := fmt.Fprintf(l, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", l.path, l.host, l.contentType, len(body), body)
+	Expect(err).NotTo(HaveOccurred(), "%s: the connection is closed", what)
+	answer, err := http.ReadResponse(l.reader, nil)
+	Expect(err).NotTo(HaveOccurred(), "%s: no answer, the connection is closed", what)
+	_, err = io.Copy(io.Discard, answer.Body)
+	Expect(err).NotTo(HaveOccurred(), "%s: the body of the answer", what)
+	head, _, _ := strings.Cut(l.heard.String(), "\r\n\r\n")
+	var lines []string
+	for text := range strings.SplitSeq(head, "\r\n") {
+		if !strings.HasPrefix(strings.ToLower(text), "date:") {
+			lines = append(lines, text)
+		}
+	}
+	return strings.Join(lines, " | ")
+}
