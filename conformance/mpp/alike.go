@@ -27,7 +27,7 @@ func alike(t conformance.Target) {
 
 // looks is how often each of two requests is looked at: what comes in between, from another
 // cause, makes a look longer and never shorter.
-const looks = 3
+const looks = 2
 
 // work is the least that a refusal was seen to take.
 type work struct {
@@ -39,7 +39,7 @@ type work struct {
 // known one. It looks again while they differ, as a busy machine can delay one of them.
 func (e eps) worksAlike(ctx context.Context) {
 	var unknown, known *work
-	for _, c := range []customer{e.enrol(ctx), e.enrol(ctx)} { // before the first look: an enrolment has an aftermath
+	for _, c := range []customer{e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)} { // before the first look: an enrolment has an aftermath
 		for _, wrong := range e.wrongCodes(c, looks) {
 			unknown = unknown.least(e.workFor(ctx, try{"a well-formed locator that nobody has", e.request(elsewhere(c)).Body}))
 			known = known.least(e.workFor(ctx, wrong))

@@ -18,7 +18,7 @@ import (
 // which gives as many chances to let two of them in.
 const (
 	parallel     = 200
-	severalCodes = 20
+	severalCodes = 10
 	fourEach     = 4 * severalCodes
 )
 

@@ -14,58 +14,50 @@ import (
 )
 
 // racing is how many wrong codes are tried at once beside the right one.
-const racing = 48
+const racing = 24
 
-// guesses holds the specs on wrong codes behind a locator that is known.
+// guesses holds the spec on wrong codes behind a locator that is known.
 func guesses(t conformance.Target) {
 	It("kills a code, and no other, by the declared number of failures", conformance.Claims("ST-KEY-RC"), func(ctx SpecContext) {
 		open(t).killsGuessed(ctx)
 	})
-	It("kills a code by failures that come at the same time", conformance.Claims("ST-KEY-RC"), func(ctx SpecContext) {
-		open(t).killsRaced(ctx)
-	})
 }
 
-// killsGuessed sends the tries on a code one after the other, each when the one before it
-// has been refused and counted.
+// killsGuessed tries wrong codes one after the other, each when the one before it has been
+// refused and counted; and at once: just as many as kill a code, so that none may be lost,
+// and many more that race with the right one.
 func (e eps) killsGuessed(ctx context.Context) {
 	d := e.Declared()
-	guessed, spared, other := e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)
+	guessed, spared, counted, raced, other := e.enrol(ctx), e.enrol(ctx), e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)
+	won := false
 	sideBySide(
 		func() { e.expectRefusedInTurn(ctx, e.wrongCodes(guessed, d.CodeTries)) },
 		func() { e.expectRefusedInTurn(ctx, e.wrongCodes(spared, d.CodeTries-1)) },
+		func() { e.expectRefused(ctx, e.wrongCodes(counted, d.CodeTries)...) },
+		func() { won = e.race(ctx, raced) },
 	)
-	e.expectRefused(ctx, e.rightAfter(guessed, d.CodeTries))
+	e.expectRefused(ctx, e.rightAfter(guessed, d.CodeTries), e.rightAfter(counted, d.CodeTries), e.rightAfter(raced, racing))
 	e.expectDelivered(ctx, spared, fmt.Sprintf("after %d failures", d.CodeTries-1))
 	e.expectDelivered(ctx, other, "a code that nobody has guessed at")
 	success := float64(d.CodeTries) / math.Pow10(d.CodeDigits)
 	Expect(success).To(BeNumerically("<=", 1.0/2048), "tries over codes")
-	conformance.Observe("%d wrong codes, one after the other, are each refused, and so is the right one then; %d, and it is taken; a guess succeeds with %.1e at most, 2^-11 is allowed",
-		d.CodeTries, d.CodeTries-1, success)
+	conformance.Observe("%d wrong codes, one after the other or at once, are each refused, and so is the right one then; %d, and it is taken; of %d wrong ones that race with the right one (which %s) none is granted, and the right one is refused after them; a guess succeeds with %.1e at most, 2^-11 is allowed",
+		d.CodeTries, d.CodeTries-1, racing, map[bool]string{true: "came first", false: "came too late"}[won], success)
 }
 
-// killsRaced sends wrong codes all at once: just as many as kill a code, so that none may
-// be lost; and many more, with the right one among them.
-func (e eps) killsRaced(ctx context.Context) {
-	limit := e.Declared().CodeTries
-	counted, raced := e.enrol(ctx), e.enrol(ctx)
-	e.expectRefused(ctx, e.wrongCodes(counted, limit)...)
-
-	right, wrong := e.request(raced), e.wrongCodes(raced, racing)
+// race sends wrong codes and the right one at once, and says whether that one was granted.
+func (e eps) race(ctx context.Context, c customer) (won bool) {
+	GinkgoHelper()
+	right := e.request(c)
 	bodies := [][]byte{right.Body}
-	for _, w := range wrong {
-		bodies = append(bodies, w.body)
+	for _, wrong := range e.wrongCodes(c, racing) {
+		bodies = append(bodies, wrong.body)
 	}
 	answers := e.sendFrom(ctx, sources(len(bodies)), len(bodies), bodies)
-	won := "lost"
-	if _, err := right.Open(answers[0].Body, e.now()); err == nil {
-		won = "won"
-	}
 	refusal := e.beRefused(answers[1].Header)
-	Expect(answers[1:]).To(HaveEach(refusal), "a wrong code that races with the right one")
-	e.expectRefused(ctx, e.rightAfter(counted, limit), e.rightAfter(raced, racing))
-	conformance.Observe("%d wrong codes at the same time kill a code; of %d with the right one among them, which %s its race, none is granted, and the right one is refused after them",
-		limit, racing, won)
+	Expect(answers[1:]).To(HaveEach(refusal), "a wrong code behind a known locator, in a race with the right one")
+	_, err := right.Open(answers[0].Body, e.now())
+	return err == nil
 }
 
 func (e eps) rightAfter(c customer, failures int) try {

@@ -19,22 +19,26 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 )
 
-// soundsAlike makes all requests on one connection, so each but the first shows that the
-// answer before it has left the connection open.
+// soundsAlike sends each request that is refused on a connection of its own, and a good one
+// behind it: so the answer is compared with a grant's, and has left the connection open.
 func (e eps) soundsAlike(ctx context.Context) {
-	good := e.enrol(ctx)
-	line := e.connect(ctx)
-	grant := e.request(good).Body
-	like := line.head("a grant", grant)
+	used := e.enrol(ctx)
+	e.expectDelivered(ctx, used, "a code to be used again")
 	tries := append(e.wrongCodes(e.enrol(ctx), 1),
 		try{"a code that nobody has", e.unknown().Body},
 		try{"what is no request", []byte("no request")},
-		try{"a used code", e.request(good).Body})
+		try{"a used code", e.request(used).Body})
+	var talks []func()
 	for _, t := range tries {
-		Expect(conformance.Public(line.head(t.what, t.body))).To(Equal(conformance.Public(like)), "%s: head of the answer over HTTP/1.1, as for a grant", t.what)
+		line, good := e.connect(ctx), e.request(e.enrol(ctx)).Body
+		talks = append(talks, func() {
+			refusal := line.head(t.what, t.body)
+			grant := line.head("a grant after "+t.what, good)
+			Expect(conformance.Public(refusal)).To(Equal(conformance.Public(grant)), "%s: head of the answer over HTTP/1.1, as for a grant", t.what)
+		})
 	}
-	line.head("the last request", grant)
-	conformance.Observe("a grant and %d refusals on one connection of HTTP/1.1: the same status line and the same header lines in spelling and order, the date apart, and the connection stays open", len(tries))
+	sideBySide(talks...)
+	conformance.Observe("%d refusals over HTTP/1.1, each with a grant behind it on the same connection: the same status line and the same header lines in spelling and order, the date apart, and the connection stays open", len(tries))
 }
 
 // line is a connection to the public listener on which HTTP/1.1 is spoken without a library

@@ -66,7 +66,7 @@ var provisioningCodes = []Mutant{
 		Name:   "a code that is about to die is not compared",
 		About:  "After 4 failures the digits of a code are no longer compared.",
 		Claims: []string{"ST-KEY-RC"},
-		Reason: "try number 5 in turn",
+		Reason: "a wrong code behind a known locator",
 		Break: inProvisioning(withRule("wrong code", func(broken bool, r mpp.Row) bool {
 			return broken && r.Code.Failures < 4
 		})),
@@ -203,10 +203,12 @@ func (tx reissuingReader) Token(id reference.TokenID) (reference.Token, error) {
 	return t, err
 }
 
-// careless takes a conflict for success.
+// careless takes a conflict for success. It is as slow as a database elsewhere, so that a
+// race is there to be lost on every machine.
 type careless struct{ store.EPS }
 
 func (s careless) Update(ctx context.Context, fn func(store.Tx) error) error {
+	mpp.SystemWaiter{}.Sleep(ctx, 20*time.Millisecond)
 	err := s.EPS.Update(ctx, fn)
 	if errors.Is(err, reference.ErrConflict) {
 		return nil

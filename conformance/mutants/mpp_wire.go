@@ -28,7 +28,7 @@ var provisioningWire = []Mutant{
 		Name:   "refusals hang up",
 		About:  "A refusal closes its connection, a grant does not.",
 		Claims: []string{"ST-2.2.2-a"},
-		Reason: "head of the answer over HTTP/1.1, as for a grant",
+		Reason: "the connection is closed",
 		Break:  onRefusals(func(h http.Header, body []byte) []byte { h.Set("Connection", "close"); return body }),
 	},
 	{

@@ -36,7 +36,7 @@ var strangers = []stranger{
 	}},
 	{"locked", func(ctx context.Context, t conformance.Target) try {
 		h := oneHolder(ctx, t, "enumeration", conformance.EnrolRequest{})
-		h.refusals(ctx, declared(t).LockAfter)
+		h.block(ctx)
 		return try{h.service, h.user, h.right()}
 	}},
 	{"suspended", func(ctx context.Context, t conformance.Target) try { return after(ctx, t, "suspend") }},

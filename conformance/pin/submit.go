@@ -68,6 +68,15 @@ func (h *holder) refusals(ctx context.Context, n int) []string {
 	return said
 }
 
+// block submits the declared number of wrong OTPs, all at once.
+func (h *holder) block(ctx context.Context) {
+	GinkgoHelper()
+	otps := h.wrong(declared(h.target).LockAfter)
+	each(len(otps), func(i int) {
+		Expect(h.accepts(ctx, otps[i])).To(BeFalse(), "an OTP of no counter near is accepted")
+	})
+}
+
 // moving is the moving factor of the OTP that the phone makes next.
 func (h *holder) moving() uint64 {
 	if h.suite.Step == 0 {

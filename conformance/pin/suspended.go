@@ -32,7 +32,7 @@ func pauses(ctx context.Context, h *holder) {
 // staysBlocked: what ends a block takes two operators, so the bank alone cannot.
 func staysBlocked(ctx context.Context, h *holder) {
 	GinkgoHelper()
-	h.refusals(ctx, declared(h.target).LockAfter)
+	h.block(ctx)
 	h.change(ctx, "suspend")
 	h.change(ctx, "resume")
 	Expect(h.login(ctx)).To(BeFalse(), "suspended and resumed, a blocked token's right OTP is accepted")
