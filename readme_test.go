@@ -2,6 +2,7 @@ package epsbench
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -10,8 +11,7 @@ import (
 )
 
 // walks are the pages that lead a person from enrolment to a refused second use, by
-// the heading of the walk. They listen on the ports of the default configuration, so
-// one goes after the other.
+// the heading of the walk.
 var walks = map[string]string{
 	"README.md":           "## Play bank and phone by hand",
 	"reference/README.md": "## By hand, with SoftHSM",
@@ -24,6 +24,7 @@ func TestTheWalksOfTheREADMEsWork(t *testing.T) {
 	for page, heading := range walks {
 		t.Run(page, func(t *testing.T) {
 			script := strings.Replace(blocks(t, page, heading), "make build\n", "", 1)
+			script = onFreePorts(t).Replace(script)
 			out := command(t, t.TempDir(), "bash", "-c", "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"+script+"\nwait\n")
 			if used := strings.Count(out, `{"accepted":true}`); used != 1 {
 				t.Errorf("an OTP was accepted %d times:\n%s", used, out)
@@ -33,6 +34,25 @@ func TestTheWalksOfTheREADMEsWork(t *testing.T) {
 			}
 		})
 	}
+}
+
+// onFreePorts moves a walk away from the ports of the default configuration, where
+// somebody may be walking already.
+func onFreePorts(t *testing.T) *strings.Replacer {
+	t.Helper()
+	port := map[string]string{}
+	for _, usual := range []string{"8443", "9443", "7443", "6443"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // all four first, so that they differ
+		_, port[usual], _ = net.SplitHostPort(l.Addr().String())
+	}
+	return strings.NewReplacer(
+		"eps init ", "eps init --bank 127.0.0.1:"+port["8443"]+" --public 127.0.0.1:"+port["9443"]+" --authserver https://127.0.0.1:"+port["7443"]+" ",
+		"authserver init ", "authserver init --plugin 127.0.0.1:"+port["7443"]+" --auth 127.0.0.1:"+port["6443"]+" ",
+		":8443", ":"+port["8443"], ":6443", ":"+port["6443"])
 }
 
 // blocks are the commands of one section of a page.
