@@ -1,5 +1,5 @@
 // Package vectors holds published test vectors as data: what an implementation of
-// HOTP, TOTP, AES key wrap or PBKDF2 must give.
+// HOTP, TOTP, OCRA, AES key wrap or PBKDF2 must give.
 //
 // Start at RFC4226 and its neighbours. Each file says where its values come from and
 // which errata were applied to them, and why; schema.json describes the files.
@@ -44,6 +44,23 @@ type TOTP struct {
 	OTP    string
 }
 
+// OCRA is one response to a question. Counter, PIN and Time are of the suites that have them.
+type OCRA struct {
+	ID        string
+	Suite     string
+	Mode      string // "one-way", "mutual-server", "mutual-client", "signature"
+	Secret    Hex
+	Hash      Hash
+	Counter   uint64
+	Questions []string // two in the mutual modes: the other party's first
+	PIN       string
+	PINHash   Hex   `json:"pin_hash"`
+	Time      int64 // seconds since 1970
+	Step      uint64
+	Digits    int
+	Response  string
+}
+
 // KeyWrap is a key wrapped under another.
 type KeyWrap struct {
 	ID                string
@@ -64,6 +81,9 @@ func RFC4226() []HOTP { return embedded[HOTP]("rfc4226.json") }
 
 // RFC6238 gives the 18 values of RFC 6238 Appendix B, by hash and time.
 func RFC6238() []TOTP { return embedded[TOTP]("rfc6238.json") }
+
+// RFC6287 gives the 70 values of RFC 6287 Appendix C, in its order.
+func RFC6287() []OCRA { return embedded[OCRA]("rfc6287.json") }
 
 // RFC3394 gives the 6 examples of RFC 3394 §4.
 func RFC3394() []KeyWrap { return embedded[KeyWrap]("rfc3394.json") }

@@ -22,7 +22,7 @@ import (
 func TestFilesFollowTheSchema(t *testing.T) {
 	schema := jsonschema.NewCompiler().MustCompile("schema.json")
 	names, err := filepath.Glob("rfc*.json")
-	if err != nil || len(names) != 6 {
+	if err != nil || len(names) != 7 {
 		t.Fatalf("%d files, %v", len(names), err)
 	}
 	for _, name := range names {
@@ -77,6 +77,9 @@ func TestIDsAreUnique(t *testing.T) {
 	for _, v := range vectors.RFC6238() {
 		ids = append(ids, v.ID)
 	}
+	for _, v := range vectors.RFC6287() {
+		ids = append(ids, v.ID)
+	}
 	for _, v := range append(vectors.RFC3394(), vectors.RFC5649()...) {
 		ids = append(ids, v.ID)
 	}
@@ -90,7 +93,7 @@ func TestIDsAreUnique(t *testing.T) {
 		}
 		seen[id] = true
 	}
-	if len(ids) != 10+18+6+2+6+2 {
+	if len(ids) != 10+18+70+6+2+6+2 {
 		t.Errorf("%d vectors", len(ids))
 	}
 }

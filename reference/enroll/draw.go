@@ -24,7 +24,6 @@ const (
 	saltSize      = 16 // 128 bits for each token (ANSSI PG-078)
 	locatorBytes  = 5
 	tokenIDBytes  = 16
-	maxDraws      = 10_000
 	maxDrawsOfPIN = 100
 )
 
@@ -62,27 +61,8 @@ func DrawCode(random io.Reader, digits int) (string, []byte, error) {
 	return locator, code, nil
 }
 
-// drawDigits gives n uniform ASCII digits: bytes from 250 on are thrown away, as the
-// rest of a division by ten would favour some.
 func drawDigits(random io.Reader, n int) ([]byte, error) {
-	const limit = 250
-	digits := make([]byte, 0, n)
-	var b [32]byte
-	defer clear(b[:])
-	for draws := 0; len(digits) < n; draws++ {
-		if draws == maxDraws {
-			return nil, fmt.Errorf("the random source gives no digits")
-		}
-		if _, err := io.ReadFull(random, b[:]); err != nil {
-			return nil, err
-		}
-		for _, v := range b {
-			if v < limit && len(digits) < n {
-				digits = append(digits, '0'+v%10)
-			}
-		}
-	}
-	return digits, nil
+	return reference.Draw(random, "0123456789", n)
 }
 
 // drawName gives n random bytes in Crockford base32.

@@ -24,6 +24,11 @@ func HOTP(mac MAC, counter uint64, digits int) (string, error) {
 		return "", fmt.Errorf("HMAC of the counter: %w", err)
 	}
 	defer clear(sum)
+	return decimal(sum, digits)
+}
+
+// decimal cuts a MAC to so many digits.
+func decimal(sum []byte, digits int) (string, error) {
 	code, err := truncate(sum)
 	if err != nil {
 		return "", err
@@ -32,7 +37,7 @@ func HOTP(mac MAC, counter uint64, digits int) (string, error) {
 }
 
 // powers are 10^digits.
-var powers = [MaxDigits + 1]uint32{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000}
+var powers = [maxOCRADigits + 1]uint32{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000}
 
 // truncate is the dynamic truncation. The offset comes from the last byte of the
 // MAC, whatever the hash (RFC 4226 erratum 6756): byte 19 is that of SHA-1 only.
@@ -45,11 +50,16 @@ func truncate(sum []byte) (uint32, error) {
 	return binary.BigEndian.Uint32(sum[offset:]) & 0x7fffffff, nil
 }
 
-// At is the OTP at a moving factor: the counter, or the time step.
-func (s Suite) At(mac MAC, moving uint64) (string, error) { return HOTP(mac, moving, s.Digits) }
+// At is the OTP at a moving factor: the counter, or the time step. OCRA has none: ErrSuite.
+func (s Suite) At(mac MAC, moving uint64) (string, error) {
+	if s.Kind == KindOCRA {
+		return "", fmt.Errorf("%w: %s gives responses to questions", ErrSuite, s)
+	}
+	return HOTP(mac, moving, s.Digits)
+}
 
-// Step is the time step that t lies in (RFC 6238 §4.2, T0 = 0); zero for HOTP and
-// for times before 1970.
+// Step is the time step that t lies in (RFC 6238 §4.2, T0 = 0; RFC 6287 §5.1); zero for
+// suites without time and for times before 1970.
 func (s Suite) Step(t time.Time) uint64 {
 	if s.Period <= 0 || t.Unix() < 0 {
 		return 0

@@ -18,9 +18,10 @@ type Kind string
 const (
 	KindHOTP Kind = "HOTP" // a counter
 	KindTOTP Kind = "TOTP" // time steps since the Unix epoch
+	KindOCRA Kind = "OCRA" // a question, and what else its Inputs say
 )
 
-// Limits of what a suite may name. RFC 4226 §5.3 allows "at least 6 and possibly 7
+// Limits of what a suite of HOTP and TOTP may name. RFC 4226 §5.3 allows "at least 6 and possibly 7
 // and 8" digits; the period is this project's.
 const (
 	MinDigits = 6
@@ -32,12 +33,13 @@ const (
 var ErrSuite = errors.New("not an OTP suite")
 
 // Suite is an OTP algorithm with its parameters: "HOTP-SHA256-6",
-// "TOTP-SHA256-6-30".
+// "TOTP-SHA256-6-30", "OCRA-1:HOTP-SHA256-8:QH64-T30S".
 type Suite struct {
 	Kind   Kind
 	Hash   crypto.Hash
-	Digits int
-	Period time.Duration // of a time step, whole seconds; zero for HOTP
+	Digits int           // OCRA: zero for the whole HMAC
+	Period time.Duration // of a time step, whole seconds; zero where time plays no part
+	Inputs Inputs        // of OCRA
 }
 
 // hashes are the hash functions that RFC 6238 §1.2 names, as suites spell them.
@@ -53,7 +55,11 @@ var hashes = []struct {
 // ParseSuite reads the name of a suite. Each suite has one name: other cases,
 // leading zeros and missing parts are refused with ErrSuite.
 func ParseSuite(name string) (Suite, error) {
-	s, err := parse(strings.Split(name, "-"))
+	read := parseOTP
+	if strings.HasPrefix(name, string(KindOCRA)+"-") {
+		read = parseOCRA
+	}
+	s, err := read(name)
 	if err != nil {
 		return Suite{}, err
 	}
@@ -63,21 +69,17 @@ func ParseSuite(name string) (Suite, error) {
 	return s, nil
 }
 
-func parse(parts []string) (Suite, error) {
+func parseOTP(name string) (Suite, error) {
+	parts := strings.Split(name, "-")
 	want := map[string]int{string(KindHOTP): 3, string(KindTOTP): 4}[parts[0]]
 	if want == 0 || len(parts) != want {
 		return Suite{}, fmt.Errorf("%w: want HOTP-hash-digits or TOTP-hash-digits-seconds", ErrSuite)
 	}
 	s := Suite{Kind: Kind(parts[0])}
-	for _, h := range hashes {
-		if h.name == parts[1] {
-			s.Hash = h.hash
-		}
-	}
-	if s.Hash == 0 {
-		return Suite{}, fmt.Errorf("%w: hash must be SHA1, SHA256 or SHA512", ErrSuite)
-	}
 	var err error
+	if s.Hash, err = hashNamed(parts[1]); err != nil {
+		return Suite{}, fmt.Errorf("%w: %w", ErrSuite, err)
+	}
 	if s.Digits, err = number(parts[2], MinDigits, MaxDigits); err != nil {
 		return Suite{}, fmt.Errorf("%w: digits: %w", ErrSuite, err)
 	}
@@ -92,6 +94,24 @@ func parse(parts []string) (Suite, error) {
 	return s, nil
 }
 
+func hashNamed(name string) (crypto.Hash, error) {
+	for _, h := range hashes {
+		if h.name == name {
+			return h.hash, nil
+		}
+	}
+	return 0, errors.New("hash must be SHA1, SHA256 or SHA512")
+}
+
+func hashName(hash crypto.Hash) string {
+	for _, h := range hashes {
+		if h.hash == hash {
+			return h.name
+		}
+	}
+	return "none"
+}
+
 func number(s string, min, max int) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < min || n > max {
@@ -102,13 +122,10 @@ func number(s string, min, max int) (int, error) {
 
 // String is the name of the suite.
 func (s Suite) String() string {
-	name := "none"
-	for _, h := range hashes {
-		if h.hash == s.Hash {
-			name = h.name
-		}
+	if s.Kind == KindOCRA {
+		return fmt.Sprintf("%s:%s-%s-%d:%s", ocraVersion, KindHOTP, hashName(s.Hash), s.Digits, s.inputs())
 	}
-	text := fmt.Sprintf("%s-%s-%d", s.Kind, name, s.Digits)
+	text := fmt.Sprintf("%s-%s-%d", s.Kind, hashName(s.Hash), s.Digits)
 	if s.Kind == KindTOTP {
 		text += fmt.Sprintf("-%d", s.Period/time.Second)
 	}
