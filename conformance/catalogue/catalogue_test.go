@@ -127,7 +127,7 @@ func TestByFamily(t *testing.T) {
 			automated[c.Family]++
 		}
 	}
-	for _, name := range []string{"rfc", "mpp", "pin", "store"} {
+	for _, name := range []string{"rfc", "mpp", "pin", "store", "authserver"} {
 		if automated[name] == 0 || len(catalogue.ByFamily(name)) < automated[name] {
 			t.Errorf("%s: %d automated of %d", name, automated[name], len(catalogue.ByFamily(name)))
 		}

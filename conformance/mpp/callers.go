@@ -20,6 +20,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/scan"
 )
 
 func callers(t conformance.Target) {
@@ -99,11 +100,7 @@ func exchange(c *http.Client, r *http.Request) (conformance.Answer, error) {
 // dialer gives a copy of how a client connects.
 func dialer(c *http.Client) *http.Transport {
 	GinkgoHelper()
-	t, ok := c.Transport.(*http.Transport)
-	if !ok || t.TLSClientConfig == nil {
-		conformance.Broken("the target's client does not show how it connects")
-	}
-	return t.Clone()
+	return scan.Transport(c)
 }
 
 // certificate is what a surface's client shows; nil: nothing.

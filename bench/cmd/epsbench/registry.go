@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/bench/target"
+	"github.com/epsbench/epsbench/conformance/authserver"
 	"github.com/epsbench/epsbench/conformance/catalogue"
 	"github.com/epsbench/epsbench/conformance/mpp"
 	"github.com/epsbench/epsbench/conformance/mutants"
@@ -21,6 +22,7 @@ func registry() run.Registry {
 			{Name: "mpp", About: "how a token gets to a phone, and what an attacker on that way may try", Family: mpp.Family},
 			{Name: "pin", About: "what a PIN opens, what guessing it takes, and where the guessing ends", Family: pin.Family},
 			{Name: "store", About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
+			{Name: "authserver", About: "challenges and their responses at the authentication server", Family: authserver.Family},
 		},
 		Targets: []run.Target{target.Reference},
 	}
