@@ -48,7 +48,7 @@ var (
 	tokenID         = text("identifier", `[0-9A-HJKMNP-TV-Z]{26}`)
 	optionalTokenID = text("identifier", `([0-9A-HJKMNP-TV-Z]{26})?`)
 	service         = text("identifier", `[a-z0-9.-]{1,64}`)
-	otpSuite        = text("state", `((HOTP|TOTP)-SHA(1|256|512)-[6-8](-\d{1,4})?)?`)
+	otpSuite        = text("state", `((HOTP|TOTP)-SHA(1|256|512)-[6-8](-\d{1,4})?|OCRA-1:HOTP-SHA(1|256|512)-\d:[A-Z0-9-]{4,40})?`)
 	messageKey      = text("identifier", `[0-9A-HJKMNP-TV-Z]{26}-\d{10}-[a-z]{1,16}`)
 	userName        = text("identifier", `[a-z]*(-[a-z0-9]{1,16})*`)
 	count           = number("counter", 0, 1<<40)
@@ -69,6 +69,7 @@ func number(kind string, least, most int64) class {
 }
 
 func wrappedKey(lengths ...int) class { return random("wrapped key", lengths...) }
+func sealed(lengths ...int) class     { return random("sealed hash", lengths...) }
 func salt(lengths ...int) class       { return random("salt", lengths...) }
 func mac(lengths ...int) class        { return random("MAC", lengths...) }
 func digest(lengths ...int) class     { return random("digest", lengths...) }

@@ -90,9 +90,21 @@ var expected = map[string]class{
 	"authserver.credentials.imported":    one(`0|1`),
 	"authserver.credentials.version":     count,
 	"authserver.credentials.mac":         mac(32),
+	"authserver.credentials.pin_hash":    sealed(0, 48, 60, 92), // 0: no PIN in the suite
 	"authserver.credentials.created":     instant,
 	"authserver.credentials.updated":     instant,
 	"authserver.credentials.live":        one(`1|`),
+
+	"authserver.challenges.id":              tokenID,
+	"authserver.challenges.token":           tokenID,
+	"authserver.challenges.question":        one(`[0-9A-Za-z]{4,64}`),
+	"authserver.challenges.client_question": one(`[0-9A-Za-z]{0,64}`),
+	"authserver.challenges.session":         userName,
+	"authserver.challenges.asked":           digest(32),
+	"authserver.challenges.used":            one(`0|1`),
+	"authserver.challenges.expires":         instant,
+	"authserver.challenges.kept_until":      number("time", microseconds(2020), microseconds(9999)),
+	"authserver.challenges.mac":             mac(32),
 
 	"authserver.messages.idempotency_key": one(`(plugin|unlock)/[0-9A-Za-z/-]{1,110}`),
 	"authserver.messages.digest":          digest(32),

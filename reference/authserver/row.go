@@ -32,11 +32,15 @@ const resolution = time.Millisecond
 // canonical is what the MAC of a row covers: every field, under a label that tells
 // it from the other use of the row key (unlock requests).
 func canonical(c *store.Credential) ([]byte, error) {
-	return encoding.Marshal([]any{
+	fields := []any{
 		"epsbench credential 1", c.Token, c.Service, c.User, c.State, c.Suite, c.Blob, c.TOKLength, c.PINDigits,
 		c.Counter, c.Failures, c.FailedEver, c.Candidates, c.Imported, c.Version,
 		c.Created.UnixMilli(), c.Updated.UnixMilli(),
-	})
+	}
+	if len(c.PINHash) > 0 { // rows from before there were any stay genuine
+		fields = append(fields, c.PINHash)
+	}
+	return encoding.Marshal(fields)
 }
 
 // encoding is deterministic. A blob that a database gives back as NULL is the empty one.

@@ -157,6 +157,7 @@ type AuthReader interface {
 	CredentialOf(reference.Service, reference.User) (Credential, error) // not cancelled, not revoked
 	Message(key string) (Message, error)
 	Credentials(after reference.TokenID, limit int) ([]Credential, error)
+	Challenge(id string) (Challenge, error)
 }
 
 // AuthTx reads and changes.
@@ -167,6 +168,12 @@ type AuthTx interface {
 	// UpdateCredential replaces the row whose Version is c.Version-1, else reference.ErrConflict.
 	UpdateCredential(c Credential) error
 	InsertMessage(Message) error // reference.ErrExists for a key already there
+	// InsertChallenge gives reference.ErrExists for an id, or for what the token was asked before.
+	InsertChallenge(Challenge) error
+	// UseChallenge marks an unused challenge as c has it, used and under its new MAC, else
+	// reference.ErrConflict.
+	UseChallenge(c Challenge) error
+	ForgetChallenges(keptUntil time.Time) error // those whose KeptUntil is before; none is fine
 }
 
 // Credential is a token as the authentication server keeps it. MAC covers every
@@ -187,8 +194,23 @@ type Credential struct {
 	Imported   bool
 	Version    uint64
 	MAC        []byte // HMAC(row key, CBOR of the fields above)
+	PINHash    []byte // of an imported token whose suite has one, sealed; the MAC covers it too
 	Created    time.Time
 	Updated    time.Time
+}
+
+// Challenge is a question that a token has been asked. MAC covers every other field.
+type Challenge struct {
+	ID        string
+	Token     reference.TokenID
+	Question  string // drawn here, or registered by the bank
+	Client    string // the client's question, in the mutual modes
+	Session   string // what the response has to come with
+	Asked     []byte // SHA-256 of the questions as they are computed with
+	Used      bool
+	Expires   time.Time // no response is taken from then on
+	KeptUntil time.Time // until then the token is not asked the same again
+	MAC       []byte    // HMAC(row key, CBOR of the fields above)
 }
 
 // Message remembers a plug-in request, so that the same key with the same bytes gets

@@ -35,13 +35,17 @@ func EPSLookups(t reference.Token, locator, node string) []Lookup {
 	}
 }
 
-// AuthServerLookups are the lookups of an authentication server.
-func AuthServerLookups(c store.Credential, key string) []Lookup {
+// AuthServerLookups are the lookups of an authentication server, with a credential, a
+// message's key and a challenge as examples.
+func AuthServerLookups(c store.Credential, key, challenge string) []Lookup {
 	return []Lookup{
 		{"Credential", selectCredential, []any{c.Token}},
 		{"CredentialOf", selectCredentialOf, []any{c.Service, c.User}},
 		{"Credentials", selectCredentials, []any{c.Token, 10}},
 		{"UpdateCredential", updateCredential, append(values(c), c.Token, c.Version)},
 		{"Message", selectMessage, []any{key}},
+		{"Challenge", selectChallenge, []any{challenge}},
+		{"UseChallenge", useChallenge, []any{c.MAC, challenge}},
+		{"ForgetChallenges", forgetChallenges, []any{1}},
 	}
 }

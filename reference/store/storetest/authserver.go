@@ -30,6 +30,11 @@ func TestAuthServer(t *testing.T, e Engine) {
 		{"200 changes of one credential", testRaceUpdateCredential},
 		{"messages are remembered once", testMessages},
 		{"keys", testAuthKeys},
+		{"any challenge comes back as it was", testChallengeRoundTrip},
+		{"a token is asked a thing once", testAskedOnce},
+		{"200 uses of one challenge", testRaceUseChallenge},
+		{"a use and a credential's change are one", testUseAndUpdate},
+		{"challenges are forgotten in their time", testForgetChallenges},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, st) })
 	}
@@ -59,7 +64,7 @@ func newCredential(name string, n int) store.Credential {
 		Token: tokenID(name, n), Service: "bank.example", User: reference.User(fmt.Sprintf("%s %d", name, n)),
 		State: "active", Suite: "HOTP-SHA256-6", Blob: bytes.Repeat([]byte{0, 0xfe}, 20), TOKLength: 32, PINDigits: 6,
 		Counter: 1, Failures: 2, FailedEver: 3, Candidates: 40, Imported: true, Version: 1,
-		MAC: bytes.Repeat([]byte{0, 1}, 16), Created: now, Updated: now,
+		MAC: bytes.Repeat([]byte{0, 1}, 16), PINHash: bytes.Repeat([]byte{0, 3}, 24), Created: now, Updated: now,
 	}
 }
 
@@ -71,6 +76,8 @@ func testAuthNotFound(t *testing.T, st store.AuthServer) {
 		want(t, "CredentialOf", err, reference.ErrNotFound)
 		_, err = tx.Message("none")
 		want(t, "Message", err, reference.ErrNotFound)
+		_, err = tx.Challenge("none")
+		want(t, "Challenge", err, reference.ErrNotFound)
 		return nil
 	})
 }
@@ -86,6 +93,9 @@ func testCredentialRoundTrip(t *testing.T, st store.AuthServer) {
 		c.Service = reference.Service(c.Token[18:]) + "." + reference.Service(rapid.StringMatching(`[a-z0-9.-]{0,55}`).Draw(r, "service"))
 		if c.Blob = rapid.SliceOfN(rapid.Byte(), 0, 512).Draw(r, "blob"); len(c.Blob) == 0 {
 			c.Blob = nil
+		}
+		if c.PINHash = rapid.SliceOfN(rapid.Byte(), 0, 92).Draw(r, "pin hash"); len(c.PINHash) == 0 {
+			c.PINHash = nil
 		}
 		c.Counter, c.Version = number.Draw(r, "counter"), number.Draw(r, "version")
 		c.Failures, c.FailedEver, c.Candidates = small.Draw(r, "failures"), small.Draw(r, "ever"), small.Draw(r, "candidates")
@@ -142,7 +152,7 @@ func testUpdateCredential(t *testing.T, st store.AuthServer) {
 	c := newCredential("update", 1)
 	authUpdate(t, st, func(tx store.AuthTx) error { return tx.InsertCredential(c) })
 	next := newCredential("update", 1)
-	next.User, next.State, next.Suite, next.Blob, next.Imported = "another", "locked", "TOTP-SHA256-6-30", nil, false
+	next.User, next.State, next.Suite, next.Blob, next.PINHash, next.Imported = "another", "locked", "TOTP-SHA256-6-30", nil, nil, false
 	next.Counter, next.Failures, next.FailedEver, next.Candidates, next.Updated = 99, 0, 0, 0, now.Add(time.Second)
 	for _, try := range []struct {
 		version uint64
@@ -232,11 +242,14 @@ func testAuthFilled(t *testing.T, e Engine) {
 			if err := tx.InsertMessage(store.Message{Key: fmt.Sprint("message ", i), At: now}); err != nil {
 				return err
 			}
+			if err := tx.InsertChallenge(newChallenge("filled", i)); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	raw := e.raw(t, location, "authserver")
-	wantIndexed(t, e, raw, sql.AuthServerLookups(newCredential("filled", 1001), "message 1001"))
+	wantIndexed(t, e, raw, sql.AuthServerLookups(newCredential("filled", 1001), "message 1001", newChallenge("filled", 1001).ID))
 	var after reference.TokenID
 	seen := 0
 	for {
