@@ -25,7 +25,7 @@ require (
 )
 
 // Suites. ginkgo and gomega: their language; rapid: properties with shrinking; gonum:
-// the distributions that counts are judged by.
+// distributions and moments of the statistics.
 require (
 	github.com/onsi/ginkgo/v2 v2.34.0
 	github.com/onsi/gomega v1.44.0
