@@ -30,6 +30,9 @@ type Family struct {
 	Claims []Claim
 	// Profile is the one that Specs was made for; empty is Quick.
 	Profile Profile
+	// Strict judges claims that the profile only shows. It is for mutants, whose effect is
+	// large enough for the numbers of any profile.
+	Strict bool
 	// Specs registers the specs with ginkgo. Run calls it more than once, and it may not
 	// touch the target before a spec runs. Specs are not focused, not pending, and have
 	// neither BeforeSuite nor AfterSuite: an Ordered container with BeforeAll does that.

@@ -110,7 +110,7 @@ func (f Family) adjust(c Claim, t Target, r Result) Result {
 	if r.Verdict == Fail && c.Level == Should {
 		r.Verdict = Warn
 	}
-	if shown := c.Profile == Full && f.Profile != Full && f.Profile != CSPN; shown && r.Verdict != HarnessError && r.Verdict != Blocked {
+	if shown := c.Profile == Full && f.Profile != Full && f.Profile != CSPN && !f.Strict; shown && r.Verdict != HarnessError && r.Verdict != Blocked {
 		r.Verdict, r.Observed = NotApplicable, "shown here, judged in profile full: "+r.Observed
 	}
 	return r

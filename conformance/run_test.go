@@ -55,6 +55,17 @@ func run(t *testing.T, f conformance.Family, on conformance.Target, filter strin
 	return results
 }
 
+// What a profile only shows is judged all the same where mutants have to be caught.
+func TestStrictJudgesWhatIsShown(t *testing.T) {
+	f := family(func() {
+		ginkgo.It("counts", conformance.Claims("statistics"), func() { Expect(1).To(Equal(2)) })
+	})
+	f.Strict = true
+	if got := run(t, f, toy, ""); len(got) != 1 || got[0].Verdict != conformance.Fail {
+		t.Errorf("%+v", got)
+	}
+}
+
 // one is the only result of a family with one spec.
 func one(t *testing.T, claim string, body any) conformance.Result {
 	t.Helper()

@@ -61,7 +61,9 @@ func (r Registry) work(ctx context.Context, job Job, w *writer) error {
 	identity := target.Identity()
 	w.write(Record{Opened: &identity})
 	end := End{}
-	_, err = conformance.Run(suite.Family(job.Options.Profile), target, job.Filter, job.Options.Seed, func(res conformance.Result) {
+	family := suite.Family(job.Options.Profile)
+	family.Strict = job.Options.Strict
+	_, err = conformance.Run(family, target, job.Filter, job.Options.Seed, func(res conformance.Result) {
 		end.Results++
 		w.write(Record{Result: &res})
 	})

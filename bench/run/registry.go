@@ -54,7 +54,8 @@ type Options struct {
 	Mutant  string              `json:"mutant,omitempty"` // a name of Registry.Mutants; empty: none
 	Dir     string              `json:"dir"`              // the child's own, empty, removed afterwards
 	Seed    int64               `json:"seed"`
-	Alone   bool                `json:"-"` // Prepare's word to the parent: one child at a time
+	Strict  bool                `json:"strict,omitempty"` // judge also what the profile only shows: for mutants
+	Alone   bool                `json:"-"`                // Prepare's word to the parent: one child at a time
 }
 
 // Mutant is a target broken on purpose.

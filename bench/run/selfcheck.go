@@ -55,13 +55,15 @@ func (m Matrix) Exit() int {
 }
 
 // Selfcheck runs every mutant against the claims that must catch it, and each
-// family once on the unbroken target in the same run.
+// family once on the unbroken target in the same run. Claims that the profile only shows
+// are judged too: a mutant's effect is large.
 func Selfcheck(ctx context.Context, r Registry, c Config, watch func(Event)) (Matrix, error) {
 	sel, err := r.selected(c.Focus)
 	if err != nil {
 		return Matrix{}, err
 	}
 	wanted := slices.Concat(slices.Collect(maps.Values(sel.claims))...)
+	c.Options.Strict = true
 	jobs := r.twins(wanted)
 	jobs = append(jobs, r.mutations(wanted)...)
 	outcomes, err := r.execute(ctx, c, jobs, watch)
