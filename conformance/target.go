@@ -63,6 +63,7 @@ const (
 	CanUnlock     Capability = "unlock"      // Unlocker
 	CanCallModule Capability = "module"      // ModuleHolder
 	CanWriteDB    Capability = "db-write"    // DatabaseWriter
+	CanSetKDF     Capability = "kdf-cost"    // KDFSetter
 	CanReadMemory Capability = "process-memory"
 	CanKill       Capability = "kill"
 	CanControlHSM Capability = "hsm-control"
@@ -187,6 +188,12 @@ type Clock interface {
 // same HSM and store. Its addresses may change.
 type Restarter interface {
 	Restart(ctx context.Context) error
+}
+
+// KDFSetter changes what the derivation of a KEK costs for tokens that are enrolled from
+// then on, in iterations; 0 is the target's own setting again. The target may restart for it.
+type KDFSetter interface {
+	SetKDF(ctx context.Context, iterations int) error
 }
 
 // Database reads everything that the target stores.

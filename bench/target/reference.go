@@ -51,6 +51,8 @@ type system struct {
 	openSlots func() (*slots, error)
 	stores    *stores
 	tap       tap
+	// iterations of PBKDF2 in place of the profile's; 0: those
+	iterations int
 
 	eps     *server.Server
 	auth    *server.AuthServer
@@ -68,7 +70,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanTraceHSM: true, conformance.CanSeeObjects: true, conformance.CanTwin: true,
 	conformance.CanReadAudit: true, conformance.CanTapPlugin: true, conformance.CanCallModule: true,
 	conformance.CanUnlock:  true,
-	conformance.CanWriteDB: true,
+	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
 }
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and
@@ -175,6 +177,12 @@ func (s *system) Restart(ctx context.Context) error {
 		return fmt.Errorf("stop: %w", err)
 	}
 	return s.start(ctx)
+}
+
+// SetKDF restarts the target with another number of iterations in its configuration.
+func (s *system) SetKDF(ctx context.Context, n int) error {
+	s.iterations = n
+	return s.Restart(ctx)
 }
 
 // Twin is a second EPS with its own name, keys and databases.

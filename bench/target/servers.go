@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,7 +137,7 @@ func (s *system) config() server.Config {
 	operations := &c.Listeners.Operations
 	operations.Certificate, operations.Key, operations.Clients = c.Listeners.Bank.Certificate, c.Listeners.Bank.Key, c.Listeners.Bank.Clients
 	c.AuthServer.URL = "https://" + s.auth.Addr("plugin")
-	if n := iterations[s.options.Profile]; n > 0 {
+	if n := cmp.Or(s.iterations, iterations[s.options.Profile]); n > 0 {
 		c.KDF.Iterations = n
 	}
 	c.Resolve(s.dir)

@@ -32,13 +32,14 @@ func rows(t *testing.T) []row {
 }
 
 // The catalogue has the 172 claims of the seed documents, no id twice, none lost, and the
-// claims of the RFCs beside them.
+// claims of the RFCs and those of this project's own statistics beside them.
 func TestEveryClaimIsHere(t *testing.T) {
 	var seeds, rfcs []string
 	for _, c := range catalogue.All() {
-		if strings.HasPrefix(c.ID, "RFC") {
+		switch _, refines := refined(c.ID); {
+		case strings.HasPrefix(c.ID, "RFC"):
 			rfcs = append(rfcs, c.ID)
-		} else {
+		case !refines:
 			seeds = append(seeds, c.ID)
 		}
 	}
@@ -54,6 +55,38 @@ func TestEveryClaimIsHere(t *testing.T) {
 	for _, id := range []string{"RFC4226-appD", "RFC6238-appB", "RFC3394-4"} {
 		if !slices.Contains(rfcs, id) {
 			t.Errorf("%s is missing", id)
+		}
+	}
+}
+
+// statistics are the last words of rows that judge a claim of the sources by statistics:
+// such a verdict, which may be that the power was short, is kept apart from exact ones. The
+// rest of the id is the claim.
+var statistics = []string{"-digits", "-times"}
+
+func refined(id string) (claim string, ok bool) {
+	for _, word := range statistics {
+		if claim, ok = strings.CutSuffix(id, word); ok {
+			return claim, true
+		}
+	}
+	return "", false
+}
+
+// A row of statistics stands on a claim of the same source, says so, and is judged in
+// profile full only.
+func TestStatisticsRefineAClaim(t *testing.T) {
+	for _, c := range catalogue.All() {
+		id, ok := refined(c.ID)
+		if !ok {
+			continue
+		}
+		base, found := catalogue.Find(id)
+		if !found || base.Source != c.Source || base.Target != c.Target || c.Profile != conformance.Full {
+			t.Errorf("%s: %s of %s, profile %q; refines %s of %s", c.ID, c.Target, c.Source, c.Profile, id, base.Source)
+		}
+		if !strings.HasPrefix(c.Method, "Statistics on "+id+". ") {
+			t.Errorf("%s does not say what it refines", c.ID)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 
 // pin are the mutants of the claims that family pin judges: of the layer and its PINs
 // (pin_layer.go, pin_told.go), of lock, counters and windows (pin_policy.go), and of the
-// server's answers (pin_answer.go).
-var pin = slices.Concat(pinLayer, pinTold, pinPolicy, pinAnswer)
+// server's answers (pin_answer.go), and of what statistics show (pin_statistics.go).
+var pin = slices.Concat(pinLayer, pinTold, pinPolicy, pinAnswer, pinStatistics)
 
 // pinLayer are the mutants of what lies between TOK and the PIN.
 var pinLayer = []Mutant{

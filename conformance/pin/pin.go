@@ -24,11 +24,24 @@ type size struct {
 	tokens int // whose secrets are compared with each other
 	crowd  int // users whose lock is raced for
 	suites []string
+
+	many  int // enrolments whose PINs and codes are compared
+	users int // of those, with a phone whose OTPs are compared
+	otps  int // of each class, for each of them
+	// What the statistics have to be able to find, or else they judge nothing: a share that
+	// is larger by so much, of all or of first OTPs; a correlation; words of so many bits.
+	excess, first, correlation, bits float64
 }
 
 var (
-	fewer = size{tokens: 6, crowd: 12, suites: []string{"HOTP-SHA256-6"}}
-	more  = size{tokens: 40, crowd: 60, suites: []string{"HOTP-SHA256-6", "HOTP-SHA1-7", "HOTP-SHA512-8", "TOTP-SHA256-6-30"}}
+	fewer = size{
+		tokens: 6, crowd: 12, suites: []string{"HOTP-SHA256-6"},
+		many: 400, users: 64, otps: 96, excess: 0.25, first: 0.6, correlation: 0.4, bits: 12,
+	}
+	more = size{
+		tokens: 40, crowd: 60, suites: []string{"HOTP-SHA256-6", "HOTP-SHA1-7", "HOTP-SHA512-8", "TOTP-SHA256-6-30"},
+		many: 50_000, users: 2000, otps: 64, excess: 0.02, first: 0.08, correlation: 0.04, bits: 27,
+	}
 	sizes = map[conformance.Profile]size{"": fewer, conformance.Quick: fewer, conformance.Full: more, conformance.CSPN: more}
 )
 
@@ -45,4 +58,5 @@ func specs(t conformance.Target, n size) {
 	window(t)
 	enumeration(t)
 	canary(t)
+	statistics(t, n)
 }

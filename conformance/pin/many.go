@@ -1,0 +1,74 @@
+package pin
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"strings"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/epsbench/epsbench/conformance"
+)
+
+// cheapKDF is what the derivation of a KEK costs, in iterations, while many tokens are
+// enrolled: what is drawn at an enrolment does not depend on it.
+const cheapKDF = 1_000
+
+// issue is what one enrolment drew.
+type issue struct {
+	holder *holder
+	code   string
+}
+
+// locator and digits are the two parts of the registration code.
+func (i issue) locator() string {
+	before, _, found := strings.Cut(i.code, "-")
+	if !found {
+		return ""
+	}
+	return before
+}
+
+func (i issue) digits() string { return i.code[strings.LastIndexByte(i.code, '-')+1:] }
+
+// enrolMany enrols n users, in the order in which the answers came.
+func enrolMany(ctx context.Context, t conformance.Target, n int) []issue {
+	GinkgoHelper()
+	const clerks = 16 // at the same time
+	var mu sync.Mutex
+	issued := make([]issue, 0, n)
+	each(clerks, func(clerk int) {
+		for i := clerk; i < n; i += clerks {
+			h, code := enrolled(ctx, t, "many", conformance.EnrolRequest{})
+			mu.Lock()
+			issued = append(issued, issue{h, code})
+			mu.Unlock()
+		}
+	})
+	return issued
+}
+
+// cheaply lowers what an enrolment costs until the container ends, where the target lets
+// the bench do that, and says what it is.
+func cheaply(ctx context.Context, t conformance.Target) (iterations int) {
+	GinkgoHelper()
+	if !t.Capabilities()[conformance.CanSetKDF] || declared(t).KDFIterations <= cheapKDF {
+		return declared(t).KDFIterations
+	}
+	setter := t.(conformance.KDFSetter)
+	DeferCleanup(func(ctx SpecContext) error { return setter.SetKDF(ctx, 0) })
+	if err := setter.SetKDF(ctx, cheapKDF); err != nil {
+		conformance.Broken("the cheap KDF: %v", err)
+	}
+	return cheapKDF
+}
+
+// drawer is the bench's own source of what is random, fixed by the run's seed and a purpose.
+func drawer(purpose string) *rand.Rand {
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], drawSeed())
+	copy(seed[8:], purpose)
+	return rand.New(rand.NewChaCha8(seed))
+}
