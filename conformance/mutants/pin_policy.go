@@ -122,7 +122,7 @@ var pinPolicy = []Mutant{
 }
 
 // rules are the limits at their largest, which are the default.
-var rules = authserver.Rules{Consecutive: 3, Candidates: math.MaxInt32, Failures: math.MaxInt32, LookAhead: 10, Drift: 1}
+var rules = authserver.Rules{Consecutive: 3, Candidates: math.MaxInt32, Failures: math.MaxInt32, LookAhead: 10, Drift: 1, Resynchronise: 50, Offset: 10}
 
 // withPolicy puts another policy in the place of the real one, anew at each start.
 func withPolicy(change func(authserver.Policy, reference.Clock) authserver.Policy) func(*Seams) {
@@ -173,11 +173,11 @@ func (p *countsInMemory) Fail(c store.Credential, _ int) store.Credential {
 	return c
 }
 
-func (p *countsInMemory) Accept(c store.Credential, moving uint64) store.Credential {
+func (p *countsInMemory) Accept(s oath.Suite, c store.Credential, moving uint64, now time.Time) store.Credential {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.failures, c.Token)
-	return p.Policy.Accept(c, moving)
+	return p.Policy.Accept(s, c, moving, now)
 }
 
 type doubleClick struct {
@@ -205,8 +205,8 @@ type accepting struct {
 	change func(before, after store.Credential) store.Credential
 }
 
-func (p accepting) Accept(c store.Credential, moving uint64) store.Credential {
-	return p.change(c, p.Policy.Accept(c, moving))
+func (p accepting) Accept(s oath.Suite, c store.Credential, moving uint64, now time.Time) store.Credential {
+	return p.change(c, p.Policy.Accept(s, c, moving, now))
 }
 
 type longPINs struct{ authserver.Policy }
@@ -238,11 +238,11 @@ func (p *counterInMemory) Window(s oath.Suite, c store.Credential, now time.Time
 	return p.Policy.Window(s, c, now)
 }
 
-func (p *counterInMemory) Accept(c store.Credential, moving uint64) store.Credential {
+func (p *counterInMemory) Accept(s oath.Suite, c store.Credential, moving uint64, now time.Time) store.Credential {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next[c.Token] = moving + 1
-	after := p.Policy.Accept(c, moving)
+	after := p.Policy.Accept(s, c, moving, now)
 	after.Counter = c.Counter
 	return after
 }

@@ -75,25 +75,28 @@ var expected = map[string]class{
 	"authserver.wrapped_keys.wrapped": digest(32), // of the package that was accepted
 	"authserver.wrapped_keys.created": instant,
 
-	"authserver.credentials.token":       tokenID,
-	"authserver.credentials.service":     one(`[a-z0-9.-]{0,64}`), // empty: a tombstone
-	"authserver.credentials.user_name":   userName,
-	"authserver.credentials.state":       one(`active|suspended|locked|revoked|cancelled`),
-	"authserver.credentials.suite":       otpSuite,
-	"authserver.credentials.wrapped":     wrappedKey(0, 28, 32, 40, 72), // 0: gone with the token
-	"authserver.credentials.tok_length":  one(`0|1[6-9]|[2-5][0-9]|6[0-4]`),
-	"authserver.credentials.pin_digits":  one(`0|[4-9]|1[0-2]`),
-	"authserver.credentials.counter":     count,
-	"authserver.credentials.failures":    count,
-	"authserver.credentials.failed_ever": count,
-	"authserver.credentials.candidates":  count,
-	"authserver.credentials.imported":    one(`0|1`),
-	"authserver.credentials.version":     count,
-	"authserver.credentials.mac":         mac(32),
-	"authserver.credentials.pin_hash":    sealed(0, 48, 60, 92), // 0: no PIN in the suite
-	"authserver.credentials.created":     instant,
-	"authserver.credentials.updated":     instant,
-	"authserver.credentials.live":        one(`1|`),
+	"authserver.credentials.token":        tokenID,
+	"authserver.credentials.service":      one(`[a-z0-9.-]{0,64}`), // empty: a tombstone
+	"authserver.credentials.user_name":    userName,
+	"authserver.credentials.state":        one(`inactive|active|suspended|locked|revoked|cancelled`),
+	"authserver.credentials.suite":        otpSuite,
+	"authserver.credentials.wrapped":      wrappedKey(0, 28, 32, 40, 72), // 0: gone with the token
+	"authserver.credentials.tok_length":   one(`0|1[6-9]|[2-5][0-9]|6[0-4]`),
+	"authserver.credentials.pin_digits":   one(`0|[4-9]|1[0-2]`),
+	"authserver.credentials.counter":      count,
+	"authserver.credentials.failures":     count,
+	"authserver.credentials.failed_ever":  count,
+	"authserver.credentials.candidates":   count,
+	"authserver.credentials.imported":     one(`0|1`),
+	"authserver.credentials.clock_offset": one(`-?[0-9]{1,2}`),
+	"authserver.credentials.activated":    one(`0|1`),
+	"authserver.credentials.version":      count,
+	"authserver.credentials.format":       one(`2`),
+	"authserver.credentials.mac":          mac(32),
+	"authserver.credentials.pin_hash":     sealed(0, 48, 60, 92), // 0: no PIN in the suite
+	"authserver.credentials.created":      instant,
+	"authserver.credentials.updated":      instant,
+	"authserver.credentials.live":         one(`1|`),
 
 	"authserver.challenges.id":              tokenID,
 	"authserver.challenges.token":           tokenID,

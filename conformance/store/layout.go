@@ -136,8 +136,8 @@ func (r record) bound() []byte {
 func (r record) vouched() []byte {
 	GinkgoHelper()
 	return encoded(
-		"epsbench credential 1", r.text("token"), r.text("service"), r.text("user_name"), r.text("state"), r.text("suite"),
+		"epsbench credential 2", r.text("token"), r.text("service"), r.text("user_name"), r.text("state"), r.text("suite"),
 		r["wrapped"], r.number("tok_length"), r.number("pin_digits"), r.number("counter"), r.number("failures"),
 		r.number("failed_ever"), r.number("candidates"), r.number("imported") == 1, r.number("version"),
-		r.number("created")/1000, r.number("updated")/1000)
+		r.number("created")/1000, r.number("updated")/1000, r["pin_hash"], r.number("clock_offset"), r.number("activated") == 1)
 }

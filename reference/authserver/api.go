@@ -34,6 +34,7 @@ type route struct {
 func (s *Server) routes() []route {
 	return []route{
 		{http.MethodPost, "/v1/validate", roles{pki.Validator}, s.serveValidate},
+		{http.MethodPost, "/v1/resynchronise", roles{pki.Validator}, s.serveResynchronise},
 		{http.MethodGet, "/v1/import-key", roles{pki.Importer}, s.serveImportKey},
 		{http.MethodPost, "/v1/import", roles{pki.Importer}, s.serveImport},
 		{http.MethodGet, "/v1/tokens/{token}", roles{pki.Operator}, s.serveToken},

@@ -15,23 +15,6 @@ import (
 	"github.com/epsbench/epsbench/reference/store"
 )
 
-// moves is what the EPS may do to the state of a token that is here. Of a token that
-// already is there, it is told so.
-var moves = map[plugin.Op]struct {
-	from, already []string
-	to            string
-}{
-	plugin.Suspend: {from: []string{stateActive, stateLocked}, already: []string{stateSuspended}, to: stateSuspended},
-	plugin.Resume:  {from: []string{stateSuspended}, already: []string{stateActive, stateLocked}, to: stateActive},
-	plugin.Revoke:  {from: live, already: gone, to: stateRevoked},
-	plugin.Cancel:  {from: live, already: gone, to: stateCancelled},
-}
-
-var (
-	live = []string{stateActive, stateLocked, stateSuspended}
-	gone = []string{stateRevoked, stateCancelled}
-)
-
 // errNo is what is refused for good.
 var errNo = errors.New("not allowed")
 
@@ -108,30 +91,13 @@ func (s *Server) perform(ctx context.Context, m plugin.Message, remember func(st
 }
 
 func (s *Server) moveBy(op plugin.Op) edit {
-	move := moves[op]
 	return func(c store.Credential) (store.Credential, error) {
-		if slices.Contains(move.already, c.State) {
-			return c, nil
-		}
-		if !slices.Contains(move.from, c.State) {
-			return c, fmt.Errorf("%s a token that is %s: %w", op, c.State, errNo)
-		}
-		c.State = move.to
+		c, err := s.moved(c, event(op))
 		if slices.Contains(gone, c.State) {
 			c.Blob = nil // TOK ends here
-			return c, nil
 		}
-		return s.unlockedByCounts(c)
+		return c, err
 	}
-}
-
-// unlockedByCounts keeps a resumed token locked whose counts say so.
-func (s *Server) unlockedByCounts(c store.Credential) (store.Credential, error) {
-	suite, err := oath.ParseSuite(c.Suite)
-	if err == nil && c.State == stateActive {
-		c.State = s.stateByCounts(suite, c)
-	}
-	return c, err
 }
 
 // create takes a token over: out of TRK, under ASK at once.

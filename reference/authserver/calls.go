@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/epsbench/epsbench/reference"
@@ -25,6 +26,13 @@ type (
 	// ValidateAnswer is the one answer, whatever the reason.
 	ValidateAnswer struct {
 		Accepted bool `json:"accepted"`
+	}
+	// ResynchroniseRequest asks whether OTPs are a user's, one after the other. The answer
+	// is a ValidateAnswer.
+	ResynchroniseRequest struct {
+		Service reference.Service `json:"service"`
+		User    reference.User    `json:"user"`
+		OTPs    []string          `json:"otps"`
 	}
 	// ImportKeyAnswer tells how to wrap an import key.
 	ImportKeyAnswer struct {
@@ -84,16 +92,43 @@ type (
 // maxOTP is far above every OTP; what is longer is not looked at.
 const maxOTP = 64
 
+func isOTP(text string) bool { return text != "" && len(text) <= maxOTP }
+
 func (s *Server) serveValidate(w http.ResponseWriter, r *http.Request, _ pki.Caller) error {
 	start := time.Now()
 	var in ValidateRequest
 	if err := strict.Body(w, r, maxBody, &in); err != nil {
 		return err
 	}
-	if in.Service == "" || in.User == "" || in.OTP == "" || len(in.OTP) > maxOTP {
+	if in.Service == "" || in.User == "" || !isOTP(in.OTP) {
 		return problem.Malformed().With("service, user and otp are required, otp with at most %d bytes", maxOTP)
 	}
 	accepted, err := s.Validate(r.Context(), in.Service, in.User, in.OTP)
+	return s.judged(w, r, start, accepted, err)
+}
+
+// How many OTPs in a row resynchronise (RFC 4226 §7.4: "say 2 or 3").
+const minOTPs, maxOTPs = 2, 3
+
+func (s *Server) serveResynchronise(w http.ResponseWriter, r *http.Request, _ pki.Caller) error {
+	start := time.Now()
+	var in ResynchroniseRequest
+	if err := strict.Body(w, r, maxBody, &in); err != nil {
+		return err
+	}
+	if in.Service == "" || in.User == "" || len(in.OTPs) < minOTPs || len(in.OTPs) > maxOTPs || !all(in.OTPs, isOTP) {
+		return problem.Malformed().With("service, user and %d or %d otps are required, each with at most %d bytes", minOTPs, maxOTPs, maxOTP)
+	}
+	accepted, err := s.Resynchronise(r.Context(), in.Service, in.User, in.OTPs)
+	return s.judged(w, r, start, accepted, err)
+}
+
+func all(texts []string, good func(string) bool) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !good(text) })
+}
+
+// judged answers to OTPs.
+func (s *Server) judged(w http.ResponseWriter, r *http.Request, start time.Time, accepted bool, err error) error {
 	if err != nil {
 		return err
 	}

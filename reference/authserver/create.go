@@ -16,7 +16,7 @@ func (s *Server) newCredential(token reference.TokenID, service reference.Servic
 	now := s.now()
 	return store.Credential{
 		Token: token, Service: service, User: user, State: stateActive, Suite: suite,
-		Version: 1, Created: now, Updated: now,
+		Activated: true, Format: rowFormat, Version: 1, Created: now, Updated: now,
 	}
 }
 

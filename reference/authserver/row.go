@@ -14,31 +14,30 @@ import (
 	"github.com/epsbench/epsbench/reference/store"
 )
 
-// The states of a credential.
-const (
-	stateActive    = "active"
-	stateSuspended = "suspended"
-	stateLocked    = "locked"
-	stateRevoked   = "revoked"
-	stateCancelled = "cancelled"
-)
-
 // errTampered is a row that this server has not written as it stands.
 var errTampered = errors.New("row was changed from outside")
 
 // resolution of the times in a row: what every database keeps.
 const resolution = time.Millisecond
 
-// canonical is what the MAC of a row covers: every field, under a label that tells
-// it from the other use of the row key (unlock requests).
+// rowFormat is that of the rows which this server writes. Format 1 has neither PINHash,
+// Offset nor Activated; rows in it are believed while those have the values of before.
+const rowFormat = 2
+
+// canonical is what the MAC of a row covers: every field, under a label that tells the
+// format, and the row from the other use of the row key (unlock requests).
 func canonical(c *store.Credential) ([]byte, error) {
 	fields := []any{
-		"epsbench credential 1", c.Token, c.Service, c.User, c.State, c.Suite, c.Blob, c.TOKLength, c.PINDigits,
+		fmt.Sprintf("epsbench credential %d", c.Format),
+		c.Token, c.Service, c.User, c.State, c.Suite, c.Blob, c.TOKLength, c.PINDigits,
 		c.Counter, c.Failures, c.FailedEver, c.Candidates, c.Imported, c.Version,
 		c.Created.UnixMilli(), c.Updated.UnixMilli(),
 	}
-	if len(c.PINHash) > 0 { // rows from before there were any stay genuine
-		fields = append(fields, c.PINHash)
+	switch {
+	case c.Format == rowFormat:
+		fields = append(fields, c.PINHash, c.Offset, c.Activated)
+	case c.Format != 1 || c.Offset != 0 || !c.Activated || len(c.PINHash) > 0:
+		return nil, fmt.Errorf("format %d: %w", c.Format, errTampered)
 	}
 	return encoding.Marshal(fields)
 }
@@ -86,7 +85,7 @@ func (s *Server) genuine(ctx context.Context, session *hsm.Session, c *store.Cre
 // next gives c as its following version, under a new MAC.
 func (s *Server) next(ctx context.Context, session *hsm.Session, c store.Credential) (store.Credential, error) {
 	c.Version++
-	c.Updated = s.now()
+	c.Updated, c.Format = s.now(), rowFormat
 	var err error
 	c.MAC, err = s.rowMAC(ctx, session, &c)
 	return c, err

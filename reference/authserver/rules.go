@@ -18,10 +18,14 @@ type Policy interface {
 	// Window gives the moving factors that an OTP is compared with: n, from first on,
 	// none below c.Counter.
 	Window(s oath.Suite, c store.Credential, now time.Time) (first uint64, n int)
+	// Resynchronisation gives the moving factors at which otps OTPs in a row may begin: n,
+	// from first on, none below c.Counter. None where c does not resynchronise now.
+	Resynchronisation(s oath.Suite, c store.Credential, otps int) (first uint64, n int)
 	// Locked says that no further candidate may be tested before an unlock.
 	Locked(s oath.Suite, c store.Credential) bool
-	// Accept is c after the OTP of a moving factor has been accepted.
-	Accept(c store.Credential, moving uint64) store.Credential
+	// Accept is c after the OTP of a moving factor, or a row of them that ends there, has
+	// been accepted.
+	Accept(s oath.Suite, c store.Credential, moving uint64, now time.Time) store.Credential
 	// Fail is c after an OTP differed from all tested candidates.
 	Fail(c store.Credential, tested int) store.Credential
 }
@@ -33,15 +37,23 @@ type Rules struct {
 	Candidates  int `yaml:"candidates"`  // candidate OTPs tested in vain until an unlock: at most ⌊10^d/2048⌋
 	Failures    int `yaml:"failures"`    // failures until an unlock: at most ⌊(10^p − weak PINs)/2048⌋
 	LookAhead   int `yaml:"look_ahead"`  // HOTP counters tested past the expected one: at most 10; −1 for none
-	Drift       int `yaml:"drift"`       // TOTP steps tested to either side of now: at most 1; −1 for none
+	Drift       int `yaml:"drift"`       // TOTP steps tested to either side of the phone's time: at most 1; −1 for none
+	// Resynchronise is how many HOTP counters past the expected one a resynchronisation may
+	// begin: at most 50; −1 for none at all.
+	Resynchronise int `yaml:"resynchronise"`
+	// Offset is how many TOTP steps the phone's clock may be off the server's, as far as
+	// accepted OTPs have shown it: at most 10; −1 to remember nothing.
+	Offset int `yaml:"offset"`
 }
 
 // The largest values. RFC 4226 §7.4 asks for a small look-ahead, RFC 6238 §5.2 for at
-// most one step of delay.
+// most one step of delay; §6 has the drift remembered and bounded.
 const (
-	maxConsecutive = 3
-	maxLookAhead   = 10
-	maxDrift       = 1
+	maxConsecutive   = 3
+	maxLookAhead     = 10
+	maxDrift         = 1
+	maxResynchronise = 50
+	maxOffset        = 10
 	// falseAcceptance is 1/2^-11, the bound of RGS RecomTauxFausseAcceptation.
 	falseAcceptance = 2048
 	// maxCounter keeps the next counter within what every database stores; a counter
@@ -50,11 +62,13 @@ const (
 )
 
 var maxRules = Rules{
-	Consecutive: maxConsecutive,
-	Candidates:  pow10(oath.MaxDigits) / falseAcceptance,
-	Failures:    pow10(12) / falseAcceptance,
-	LookAhead:   maxLookAhead,
-	Drift:       maxDrift,
+	Consecutive:   maxConsecutive,
+	Candidates:    pow10(oath.MaxDigits) / falseAcceptance,
+	Failures:      pow10(12) / falseAcceptance,
+	LookAhead:     maxLookAhead,
+	Drift:         maxDrift,
+	Resynchronise: maxResynchronise,
+	Offset:        maxOffset,
 }
 
 // complete fills in the defaults and refuses what would raise a limit.
@@ -69,6 +83,8 @@ func (r Rules) complete() (Rules, error) {
 		{"failures", &r.Failures, 1, maxRules.Failures},
 		{"look_ahead", &r.LookAhead, -1, maxRules.LookAhead},
 		{"drift", &r.Drift, -1, maxRules.Drift},
+		{"resynchronise", &r.Resynchronise, -1, maxRules.Resynchronise},
+		{"offset", &r.Offset, -1, maxRules.Offset},
 	}
 	for _, f := range fields {
 		if *f.value == 0 {
@@ -78,7 +94,9 @@ func (r Rules) complete() (Rules, error) {
 			return Rules{}, fmt.Errorf("rules: %s is %d: a limit can be lowered only, from %d", f.name, *f.value, f.most)
 		}
 	}
-	r.LookAhead, r.Drift = max(r.LookAhead, 0), max(r.Drift, 0)
+	for _, f := range fields {
+		*f.value = max(*f.value, 0)
+	}
 	return r, nil
 }
 
@@ -91,8 +109,31 @@ func (r Rules) Window(s oath.Suite, c store.Credential, now time.Time) (first ui
 	if s.Kind == oath.KindHOTP {
 		return span(c.Counter, c.Counter+uint64(r.LookAhead))
 	}
-	step, drift := s.Step(now), uint64(r.Drift)
-	return span(max(c.Counter, step-min(step, drift)), step+drift)
+	step, offset := s.Step(now), r.offset(int64(c.Offset))
+	return span(max(c.Counter, shifted(step, offset-r.Drift)), shifted(step, offset+r.Drift))
+}
+
+// shifted is step + by, not below 0.
+func shifted(step uint64, by int) uint64 {
+	if by < 0 {
+		return step - min(step, uint64(-by))
+	}
+	return step + uint64(by)
+}
+
+// Resynchronisation looks further ahead than a login, for several OTPs in a row (RFC 4226
+// §7.4). It begins where a login does, so that no counter goes back, and takes place only
+// where all that it tests can still be counted. A TOTP token follows its clock by logins.
+func (r Rules) Resynchronisation(s oath.Suite, c store.Credential, otps int) (first uint64, n int) {
+	if s.Kind != oath.KindHOTP || r.Resynchronise == 0 {
+		return c.Counter, 0
+	}
+	first, n = span(c.Counter, c.Counter+uint64(r.Resynchronise+otps-1))
+	n = max(n-(otps-1), 0)
+	if c.Candidates+n > r.maxCandidates(s.Digits) {
+		return first, 0
+	}
+	return first, n
 }
 
 // span is first … last without what lies past maxCounter.
@@ -129,9 +170,18 @@ func (r Rules) maxFailures(pinDigits int) int {
 
 // Accept ends a row of failures. What counts until an unlock stays: a user's own
 // logins must not give an attacker fresh tries.
-func (r Rules) Accept(c store.Credential, moving uint64) store.Credential {
+func (r Rules) Accept(s oath.Suite, c store.Credential, moving uint64, now time.Time) store.Credential {
 	c.Counter, c.Failures = moving+1, 0
+	if s.Kind == oath.KindTOTP {
+		c.Offset = r.offset(int64(moving) - int64(s.Step(now)))
+	}
 	return c
+}
+
+// offset is what is remembered of a difference between the clocks (RFC 6238 §6). The
+// window moves with it and is never wider, so that each login moves it by Drift at most.
+func (r Rules) offset(steps int64) int {
+	return int(min(max(steps, -int64(r.Offset)), int64(r.Offset)))
 }
 
 // Fail counts against all three limits (RFC 4226 §7.3: across login sessions).

@@ -79,6 +79,7 @@ func TestLimitsCanOnlyBeLowered(t *testing.T) {
 	for name, r := range map[string]Rules{
 		"consecutive": {Consecutive: 4}, "candidates": {Candidates: 48829}, "failures": {Failures: 488281251},
 		"look_ahead": {LookAhead: 11}, "drift": {Drift: 2},
+		"resynchronise": {Resynchronise: 51}, "offset": {Offset: 11},
 	} {
 		if _, err := r.complete(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("raised %s: error %v", name, err)
@@ -115,7 +116,7 @@ func TestNoHistoryExceedsTheBound(t *testing.T) {
 				continue
 			}
 			if right {
-				c, inARow = r.Accept(c, first), 0
+				c, inARow = r.Accept(s, c, first, now), 0
 			} else {
 				c, inARow = r.Fail(c, n), inARow+1
 			}

@@ -63,7 +63,7 @@ func (s *Server) ConfirmUnlock(ctx context.Context, id, operator string) (store.
 	if u.Operator == operator {
 		return store.Credential{}, fmt.Errorf("confirm unlock: %w", ErrSameOperator)
 	}
-	row, err := s.alter(ctx, u.Token, cleared(u), func(tx store.AuthTx) error {
+	row, err := s.alter(ctx, u.Token, s.cleared(u), func(tx store.AuthTx) error {
 		return tx.InsertMessage(store.Message{Key: unlockKey(id) + "/confirmed", Digest: []byte{}, Result: operator, At: s.now()})
 	})
 	if errors.Is(err, reference.ErrExists) {
@@ -77,16 +77,13 @@ func (s *Server) ConfirmUnlock(ctx context.Context, id, operator string) (store.
 }
 
 // cleared is the edit of an unlock.
-func cleared(u Unlock) edit {
+func (s *Server) cleared(u Unlock) edit {
 	return func(c store.Credential) (store.Credential, error) {
 		if c.Version != u.version || slices.Contains(gone, c.State) {
 			return c, fmt.Errorf("token has changed since: %w", reference.ErrConflict)
 		}
 		c.Failures, c.FailedEver, c.Candidates = 0, 0, 0
-		if c.State == stateLocked {
-			c.State = stateActive
-		}
-		return c, nil
+		return s.moved(c, unlocked)
 	}
 }
 

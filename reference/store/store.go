@@ -182,7 +182,7 @@ type Credential struct {
 	Token      reference.TokenID
 	Service    reference.Service
 	User       reference.User
-	State      string // "active", "suspended", "locked", "revoked", "cancelled"
+	State      string // "inactive", "active", "suspended", "locked", "revoked", "cancelled"
 	Suite      string
 	Blob       []byte // TOK under ASK, RFC 3394; empty for a tombstone
 	TOKLength  int    // bytes, before padding to 8
@@ -192,7 +192,10 @@ type Credential struct {
 	FailedEver int    // until cleared under dual control
 	Candidates int    // candidate OTPs tested by failures, until cleared
 	Imported   bool
+	Offset     int  // TOTP: steps that the phone's clock is ahead, as far as is known
+	Activated  bool // false: made for activation, and not activated yet
 	Version    uint64
+	Format     int    // of what MAC covers
 	MAC        []byte // HMAC(row key, CBOR of the fields above)
 	PINHash    []byte // of an imported token whose suite has one, sealed; the MAC covers it too
 	Created    time.Time

@@ -33,6 +33,14 @@ func (c *Client) Validate(ctx context.Context, service reference.Service, user r
 	return out.Accepted, err
 }
 
+// Resynchronise asks whether otps are the user's, one after the other.
+func (c *Client) Resynchronise(ctx context.Context, service reference.Service, user reference.User, otps ...string) (bool, error) {
+	var out authserver.ValidateAnswer
+	in := authserver.ResynchroniseRequest{Service: service, User: user, OTPs: otps}
+	err := c.call(ctx, http.MethodPost, "/v1/resynchronise", in, &out)
+	return out.Accepted, err
+}
+
 // Token gives state and counts of a token.
 func (c *Client) Token(ctx context.Context, token reference.TokenID) (out authserver.TokenAnswer, err error) {
 	err = c.call(ctx, http.MethodGet, "/v1/tokens/"+url.PathEscape(string(token)), nil, &out)

@@ -9,14 +9,14 @@ import (
 
 const (
 	credentialColumns = "token, service, user_name, state, suite, wrapped, tok_length, pin_digits, counter, failures, " +
-		"failed_ever, candidates, imported, version, mac, pin_hash, created, updated"
-	insertCredential   = "INSERT INTO credentials (" + credentialColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+		"failed_ever, candidates, imported, clock_offset, activated, version, format, mac, pin_hash, created, updated"
+	insertCredential   = "INSERT INTO credentials (" + credentialColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 	selectCredential   = "SELECT " + credentialColumns + " FROM credentials WHERE token = ?"
 	selectCredentialOf = "SELECT " + credentialColumns + " FROM credentials WHERE service = ? AND user_name = ? AND live = 1"
 	selectCredentials  = "SELECT " + credentialColumns + " FROM credentials WHERE token > ? ORDER BY token LIMIT ?"
 	updateCredential   = "UPDATE credentials SET service = ?, user_name = ?, state = ?, suite = ?, wrapped = ?, tok_length = ?, " +
-		"pin_digits = ?, counter = ?, failures = ?, failed_ever = ?, candidates = ?, imported = ?, version = ?, mac = ?, " +
-		"pin_hash = ?, created = ?, updated = ? WHERE token = ? AND version = ?"
+		"pin_digits = ?, counter = ?, failures = ?, failed_ever = ?, candidates = ?, imported = ?, clock_offset = ?, activated = ?, " +
+		"version = ?, format = ?, mac = ?, pin_hash = ?, created = ?, updated = ? WHERE token = ? AND version = ?"
 	selectMessage = "SELECT idempotency_key, digest, result, at FROM messages WHERE idempotency_key = ?"
 	insertMessage = "INSERT INTO messages (idempotency_key, digest, result, at) VALUES (?,?,?,?)"
 )
@@ -49,7 +49,8 @@ type authTx struct{ *turn }
 func scanCredential(row scanner) (c store.Credential, err error) {
 	var created, updated int64
 	err = row.Scan(&c.Token, &c.Service, &c.User, &c.State, &c.Suite, &c.Blob, &c.TOKLength, &c.PINDigits, &c.Counter,
-		&c.Failures, &c.FailedEver, &c.Candidates, &c.Imported, &c.Version, &c.MAC, &c.PINHash, &created, &updated)
+		&c.Failures, &c.FailedEver, &c.Candidates, &c.Imported, &c.Offset, &c.Activated, &c.Version, &c.Format,
+		&c.MAC, &c.PINHash, &created, &updated)
 	c.Blob, c.MAC, c.PINHash = orNil(c.Blob), orNil(c.MAC), orNil(c.PINHash)
 	c.Created, c.Updated = fromMicros(created), fromMicros(updated)
 	return c, err
@@ -87,8 +88,8 @@ func (t authTx) UpdateCredential(c store.Credential) error {
 // values are the columns after the token's.
 func values(c store.Credential) []any {
 	return []any{c.Service, c.User, c.State, c.Suite, bytes(c.Blob), c.TOKLength, c.PINDigits, c.Counter,
-		c.Failures, c.FailedEver, c.Candidates, c.Imported, c.Version, bytes(c.MAC), bytes(c.PINHash),
-		micros(c.Created), micros(c.Updated)}
+		c.Failures, c.FailedEver, c.Candidates, c.Imported, c.Offset, c.Activated, c.Version, c.Format,
+		bytes(c.MAC), bytes(c.PINHash), micros(c.Created), micros(c.Updated)}
 }
 
 // Message implements store.AuthReader.

@@ -39,10 +39,35 @@ func TestAuthServer(t *testing.T, e Engine) {
 		t.Run(c.name, func(t *testing.T) { c.test(t, st) })
 	}
 	t.Run("2,000 credentials are found by index", func(t *testing.T) { testAuthFilled(t, e) })
+	t.Run("from version 1", func(t *testing.T) { testAuthFromFirst(t, e) })
 	t.Run("beside an EPS", func(t *testing.T) {
 		_, err := e.OpenEPS(context.Background(), location)
 		want(t, "an EPS in the database of an authentication server", err, sql.ErrShared)
 	})
+}
+
+// testAuthFromFirst: what the first version of the schema holds is read by the newest.
+func testAuthFromFirst(t *testing.T, e Engine) {
+	location := e.New(t)
+	raw := e.raw(t, location, "authserver")
+	if _, err := sql.Migrate(context.Background(), raw, 1); err != nil {
+		t.Fatal(err)
+	}
+	_, err := raw.Write.Exec("INSERT INTO credentials (token, service, user_name, state, suite, wrapped, tok_length, pin_digits, " +
+		"counter, failures, failed_ever, candidates, imported, version, mac, created, updated) " +
+		"VALUES ('first', 'bank', 'ada', 'active', 'HOTP-SHA256-6', x'00', 32, 6, 5, 1, 2, 33, 0, 8, x'01', 7, 9)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		authView(t, e.openAuthServer(t, location), func(tx store.AuthReader) error {
+			c, err := tx.Credential("first")
+			if c.Format != 1 || !c.Activated || c.Offset != 0 || c.Counter != 5 || c.Version != 8 {
+				t.Errorf("the row of version 1 is now %+v", c)
+			}
+			return err
+		})
+	}
 }
 
 func authUpdate(t testing.TB, st store.AuthServer, fn func(store.AuthTx) error) {
@@ -63,7 +88,7 @@ func newCredential(name string, n int) store.Credential {
 	return store.Credential{
 		Token: tokenID(name, n), Service: "bank.example", User: reference.User(fmt.Sprintf("%s %d", name, n)),
 		State: "active", Suite: "HOTP-SHA256-6", Blob: bytes.Repeat([]byte{0, 0xfe}, 20), TOKLength: 32, PINDigits: 6,
-		Counter: 1, Failures: 2, FailedEver: 3, Candidates: 40, Imported: true, Version: 1,
+		Counter: 1, Failures: 2, FailedEver: 3, Candidates: 40, Imported: true, Offset: -1, Activated: true, Version: 1, Format: 2,
 		MAC: bytes.Repeat([]byte{0, 1}, 16), PINHash: bytes.Repeat([]byte{0, 3}, 24), Created: now, Updated: now,
 	}
 }
@@ -99,7 +124,8 @@ func testCredentialRoundTrip(t *testing.T, st store.AuthServer) {
 		}
 		c.Counter, c.Version = number.Draw(r, "counter"), number.Draw(r, "version")
 		c.Failures, c.FailedEver, c.Candidates = small.Draw(r, "failures"), small.Draw(r, "ever"), small.Draw(r, "candidates")
-		c.Imported = rapid.Bool().Draw(r, "imported")
+		c.Imported, c.Activated = rapid.Bool().Draw(r, "imported"), rapid.Bool().Draw(r, "activated")
+		c.Offset, c.Format = rapid.IntRange(-100, 100).Draw(r, "offset"), rapid.IntRange(1, 9).Draw(r, "format")
 		if err := st.Update(context.Background(), func(tx store.AuthTx) error { return tx.InsertCredential(c) }); err != nil {
 			r.Fatal(err)
 		}

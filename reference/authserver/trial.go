@@ -1,0 +1,224 @@
+package authserver
+
+import (
+	"context"
+	"crypto"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/authserver/plugin"
+	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/oath"
+	"github.com/epsbench/epsbench/reference/store"
+)
+
+// trial is one try of OTPs on a row. Whatever asks for it, turn, counts and lock are the
+// same: a lock that another way leads around is none.
+type trial struct {
+	otps   []string // in a row
+	inUse  func(store.Credential) bool
+	window func(s oath.Suite, c store.Credential, now time.Time) (first uint64, n int) // where they may begin
+}
+
+// maxConflicts is how often another node may win before a trial is left unjudged.
+const maxConflicts = 16
+
+// attempt makes a trial on the user's row. The counting of what it tests in vain outlasts
+// the caller.
+func (s *Server) attempt(ctx context.Context, service reference.Service, user reference.User, t trial) (bool, error) {
+	release, err := s.turns.take(ctx, turnOf(service, user))
+	if err != nil {
+		return false, fmt.Errorf("OTP: %w", err)
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
+	defer cancel()
+	for range maxConflicts {
+		accepted, err := s.try(ctx, service, user, t)
+		if !errors.Is(err, reference.ErrConflict) {
+			return accepted, err
+		}
+	}
+	return false, fmt.Errorf("OTP: %w: the row keeps changing", reference.ErrUnavailable)
+}
+
+// try makes a trial on the row as it is, and writes what follows if it still is.
+func (s *Server) try(ctx context.Context, service reference.Service, user reference.User, t trial) (bool, error) {
+	if !plugin.IsService(service) || !plugin.IsUser(user) {
+		return false, s.pretend(ctx, decoyRow, t)
+	}
+	row, err := s.credentialOf(ctx, service, user)
+	if errors.Is(err, reference.ErrNotFound) {
+		return false, s.pretend(ctx, decoyRow, t)
+	}
+	if err != nil {
+		return false, fmt.Errorf("OTP: %w", err)
+	}
+	j, err := s.judge(ctx, row, t)
+	if unbelievable(err) {
+		s.log.ErrorContext(ctx, "row not believed", "event", "tampered", "token", row.Token, "err", err)
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("OTP: %w", err)
+	}
+	if !j.counts {
+		return false, nil
+	}
+	return j.accepted, s.commit(ctx, row, j.next)
+}
+
+// unbelievable: the row was changed from outside, or put back.
+func unbelievable(err error) bool { return errors.Is(err, errTampered) || errors.Is(err, errOld) }
+
+func (s *Server) credentialOf(ctx context.Context, service reference.Service, user reference.User) (c store.Credential, err error) {
+	err = s.store.View(ctx, func(tx store.AuthReader) error {
+		c, err = tx.CredentialOf(service, user)
+		return err
+	})
+	return c, err
+}
+
+// commit replaces old by next if old still stands, and tells the log what changed.
+func (s *Server) commit(ctx context.Context, old, next store.Credential) error {
+	err := s.store.Update(ctx, func(tx store.AuthTx) error { return tx.UpdateCredential(next) })
+	if err != nil {
+		return fmt.Errorf("row of token %s: %w", next.Token, err)
+	}
+	s.written(ctx, old, next)
+	return nil
+}
+
+// written follows a committed change.
+func (s *Server) written(ctx context.Context, old, next store.Credential) {
+	if len(next.Blob) == 0 {
+		s.toks.drop(next.Token)
+	} else {
+		s.toks.wrote(next.Token, next.Version)
+	}
+	if old.State != next.State {
+		s.log.InfoContext(ctx, "token moved", "event", next.State, "token", next.Token, "from", old.State,
+			"failures", next.FailedEver, "candidates", next.Candidates)
+	}
+}
+
+// judgement is what a trial does to a row.
+type judgement struct {
+	accepted bool
+	counts   bool // next is to be written
+	next     store.Credential
+}
+
+// judge compares OTPs with the candidates of a row, all in one visit to the HSM. A row
+// that accepts nothing now, and a text that is no OTP, cost the same and change nothing.
+func (s *Server) judge(ctx context.Context, row store.Credential, t trial) (j judgement, err error) {
+	suite, err := oath.ParseSuite(row.Suite)
+	if err != nil {
+		return judgement{}, fmt.Errorf("%w: %w", errTampered, err)
+	}
+	if !s.testable(suite, row, t) {
+		return judgement{}, s.pretend(ctx, row, t)
+	}
+	tok, release, err := s.toks.take(row)
+	if err != nil {
+		return judgement{}, err
+	}
+	defer release()
+	err = s.hsm.Do(ctx, func(session *hsm.Session) error {
+		j, err = s.judgeIn(ctx, session, row, suite, tok, t)
+		return err
+	})
+	return j, err
+}
+
+// testable: the row accepts OTPs, there is one that it could accept, and these are some.
+func (s *Server) testable(suite oath.Suite, row store.Credential, t trial) bool {
+	for _, otp := range t.otps {
+		if oath.CheckOTP(otp, suite.Digits) != nil {
+			return false
+		}
+	}
+	_, n := t.window(suite, row, s.now())
+	return t.inUse(row) && n > 0 && !s.policy.Locked(suite, row)
+}
+
+func (s *Server) judgeIn(ctx context.Context, session *hsm.Session, row store.Credential, suite oath.Suite, tok *held, t trial) (judgement, error) {
+	if err := s.genuine(ctx, session, &row); err != nil {
+		return judgement{}, err
+	}
+	now := s.now()
+	first, n := t.window(suite, row, now)
+	key, err := tok.handle(ctx, s.keys)
+	if err != nil {
+		return judgement{}, err
+	}
+	moving, found, err := match(session, suite, key, first, n, t.otps)
+	if err != nil {
+		return judgement{}, err
+	}
+	next := s.policy.Fail(row, n)
+	if found {
+		next = s.policy.Accept(suite, row, moving, now)
+	}
+	if next, err = s.stood(next); err != nil {
+		return judgement{}, err
+	}
+	next, err = s.next(ctx, session, next)
+	return judgement{accepted: found, counts: true, next: next}, err
+}
+
+// match looks for otps in a row that begin at one of n moving factors from first on, and
+// gives the moving factor of the last (RFC 4226 §7.4, RFC 6238 §5.2). It stops at the
+// right ones: that they were early is no secret from whoever knew them.
+func match(session *hsm.Session, suite oath.Suite, key hsm.Key, first uint64, n int, otps []string) (moving uint64, found bool, err error) {
+	mac := func(data []byte) ([]byte, error) { return session.MAC(key, suite.Hash, data) }
+	last := len(otps) - 1
+	var begun uint // bit j: otps[0 … j] fit the candidates so far
+	for i := range n + last {
+		candidate, err := suite.At(mac, first+uint64(i))
+		if err != nil {
+			return 0, false, err
+		}
+		begun <<= 1
+		if i < n {
+			begun |= 1
+		}
+		for j, otp := range otps {
+			if subtle.ConstantTimeCompare([]byte(candidate), []byte(otp)) != 1 {
+				begun &^= 1 << j
+			}
+		}
+		if begun>>last&1 == 1 {
+			return first + uint64(i), true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// decoyRow stands for the token of a user who has none.
+var decoyRow = store.Credential{Suite: "HOTP-SHA256-6", Format: rowFormat, Version: 1}
+
+// pretend does the HSM work of wrong OTPs without testing one: the MAC of the row, a
+// window of OTPs under a key that nobody has, the MAC of a next row. The answer
+// would be no whatever they are.
+func (s *Server) pretend(ctx context.Context, row store.Credential, t trial) error {
+	return s.hsm.Do(ctx, func(session *hsm.Session) error {
+		if err := s.genuine(ctx, session, &row); err != nil && row.Token != "" {
+			return err
+		}
+		key, err := s.decoy.handle(ctx, s.keys)
+		if err != nil {
+			return err
+		}
+		suite := oath.Suite{Kind: oath.KindHOTP, Hash: crypto.SHA256, Digits: oath.MinDigits}
+		_, n := t.window(suite, decoyRow, s.now())
+		if _, _, err := match(session, suite, key, 0, n, make([]string, len(t.otps))); err != nil {
+			return err
+		}
+		_, err = s.next(ctx, session, row)
+		return err
+	})
+}
