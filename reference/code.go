@@ -12,19 +12,22 @@ const (
 	MaxCodeDigits = 11
 )
 
-// JoinCode writes a registration code as people get it: "LOCATOR-DIGITS".
+// JoinCode writes a registration code as people get it: "LOCATOR-DIGITS", and for MPP v1,
+// which has no locator, "DIGITS". The form says the version.
 func JoinCode(locator string, digits []byte) Secret {
 	b := make([]byte, 0, LocatorLength+1+MaxCodeDigits)
-	b = append(append(append(b, locator...), '-'), digits...)
-	return NewSecret(b)
+	if locator != "" {
+		b = append(append(b, locator...), '-')
+	}
+	return NewSecret(append(b, digits...))
 }
 
-// SplitCode takes a registration code apart, or gives ErrInvalid. The digits are a
-// part of rc's own memory.
+// SplitCode takes a registration code apart, or gives ErrInvalid. The locator of one for
+// MPP v1 is empty. The digits are a part of rc's own memory.
 func SplitCode(rc []byte) (locator string, digits []byte, err error) {
 	before, digits, found := bytes.Cut(rc, []byte{'-'})
 	if !found {
-		return "", nil, fmt.Errorf("registration code: want LOCATOR-DIGITS: %w", ErrInvalid)
+		return "", rc, CheckCode(rc)
 	}
 	locator = string(before)
 	if err := CheckLocator(locator); err != nil {

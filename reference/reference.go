@@ -65,8 +65,9 @@ const (
 
 // RegistrationCode is what the EPS keeps of an RC: never its digits, only their keyed index.
 type RegistrationCode struct {
-	Locator  string // 8 characters of Crockford base32; identifies the request, is no secret
-	Index    []byte // HMAC-SHA-256(IDX, CBOR[service, locator, code])
+	Locator  string // 8 characters of Crockford base32; names the row, and no secret. In v1 it is no part of the code
+	Index    []byte // HMAC-SHA-256(IDX, CBOR[service, locator, code]); in v1 the locator in it is empty
+	MPP      int    // the one version of the provisioning protocol that it is for
 	Token    TokenID
 	Service  Service
 	State    CodeState

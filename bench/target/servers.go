@@ -150,5 +150,5 @@ func (s *system) config() server.Config {
 // Pinned is what a phone's application would carry for this EPS.
 func (s *system) Pinned() conformance.Pinned {
 	ring := s.eps.Keys()
-	return conformance.Pinned{EPS: s.name, KeyID: ring.KeyID(), Key: ring.MPPPublic(), Suite: int(s.hsm.Suites()[0]), MinIterations: 1_000}
+	return conformance.Pinned{EPS: s.name, KeyID: ring.KeyID(2), Key: ring.MPPPublic(2), Suite: int(s.hsm.Suites()[0]), MinIterations: 1_000}
 }

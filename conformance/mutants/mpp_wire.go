@@ -117,7 +117,7 @@ func tellingKeyID(s *Seams) {
 	s.MPP = func(p *mpp.Parts) { keys = p.Keys }
 	s.Wrap = on("public", func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if body := bodyOf(r); len(body) > 0 && !bytes.Contains(body, keys.KeyID()) {
+			if body := bodyOf(r); len(body) > 0 && !bytes.Contains(body, keys.KeyID(2)) {
 				problem.Write(w, r, problem.NotFound())
 				return
 			}

@@ -31,25 +31,27 @@ type Route struct {
 	Method   string
 	Path     string // as in OpenAPI: "/v1/tokens/{token}"
 	Roles    []pki.Role
+	Optional bool // there by configuration
 }
 
 type roles = []pki.Role
 
 // routes is role × route. A test holds it against the OpenAPI files.
 var routes = []Route{
-	{Bank, "POST", "/v1/tokens", roles{pki.Issuer}},
-	{Bank, "GET", "/v1/tokens/{token}", roles{pki.Issuer, pki.Auditor}},
-	{Bank, "POST", "/v1/tokens/{token}/revoke", roles{pki.Issuer}},
-	{Bank, "POST", "/v1/tokens/{token}/suspend", roles{pki.Issuer}},
-	{Bank, "POST", "/v1/tokens/{token}/resume", roles{pki.Issuer}},
-	{Bank, "POST", "/v1/tokens/{token}/reissue", roles{pki.Issuer}},
-	{Bank, "GET", "/v1/audit", roles{pki.Auditor}},
-	{Bank, "GET", "/v1/health", roles{pki.Issuer, pki.Auditor}},
-	{Bank, "GET", "/v1/info", roles{pki.Issuer, pki.Auditor}},
-	{Public, "POST", "/mpp/v2", nil},
-	{Operations, "GET", "/metrics", roles{pki.Admin}},
-	{Operations, "GET", "/ready", roles{pki.Admin, pki.KeyCustodian}},
-	{Operations, "GET", "/v1/keys", roles{pki.KeyCustodian}},
+	{Listener: Bank, Method: "POST", Path: "/v1/tokens", Roles: roles{pki.Issuer}},
+	{Listener: Bank, Method: "GET", Path: "/v1/tokens/{token}", Roles: roles{pki.Issuer, pki.Auditor}},
+	{Listener: Bank, Method: "POST", Path: "/v1/tokens/{token}/revoke", Roles: roles{pki.Issuer}},
+	{Listener: Bank, Method: "POST", Path: "/v1/tokens/{token}/suspend", Roles: roles{pki.Issuer}},
+	{Listener: Bank, Method: "POST", Path: "/v1/tokens/{token}/resume", Roles: roles{pki.Issuer}},
+	{Listener: Bank, Method: "POST", Path: "/v1/tokens/{token}/reissue", Roles: roles{pki.Issuer}},
+	{Listener: Bank, Method: "GET", Path: "/v1/audit", Roles: roles{pki.Auditor}},
+	{Listener: Bank, Method: "GET", Path: "/v1/health", Roles: roles{pki.Issuer, pki.Auditor}},
+	{Listener: Bank, Method: "GET", Path: "/v1/info", Roles: roles{pki.Issuer, pki.Auditor}},
+	{Listener: Public, Method: "POST", Path: "/mpp/v1", Optional: true},
+	{Listener: Public, Method: "POST", Path: "/mpp/v2", Optional: true},
+	{Listener: Operations, Method: "GET", Path: "/metrics", Roles: roles{pki.Admin}},
+	{Listener: Operations, Method: "GET", Path: "/ready", Roles: roles{pki.Admin, pki.KeyCustodian}},
+	{Listener: Operations, Method: "GET", Path: "/v1/keys", Roles: roles{pki.KeyCustodian}},
 }
 
 // Routes lists what a listener answers.

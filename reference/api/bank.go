@@ -65,6 +65,7 @@ type enrolment struct {
 	PINDigits       int               `json:"pin_digits"`
 	CodeDigits      int               `json:"code_digits"`
 	ValiditySeconds int               `json:"validity_seconds"`
+	MPP             int               `json:"mpp"`
 }
 
 // maxValidity keeps seconds from overflowing a duration; package enroll has the limit.
@@ -83,7 +84,7 @@ func (b BankParts) enrol(w http.ResponseWriter, r *http.Request, who pki.Caller)
 	}
 	made, err := b.Enroll.Enrol(r.Context(), enroll.Request{
 		Service: e.Service, User: e.User, Suite: e.Suite, PINDigits: e.PINDigits, CodeDigits: e.CodeDigits,
-		Validity: time.Duration(e.ValiditySeconds) * time.Second, Actor: who.Name,
+		Validity: time.Duration(e.ValiditySeconds) * time.Second, MPP: e.MPP, Actor: who.Name,
 	})
 	if err != nil {
 		return enrolProblem(err)

@@ -84,6 +84,7 @@ var good = []exchange{
 	{api.Bank, "auditor", "GET", "/v1/audit?event=denied&limit=10&after=0&token=" + string(known), "", 200},
 	{api.Bank, "auditor", "GET", "/v1/health", "", 200},
 	{api.Bank, "issuer", "GET", "/v1/info", "", 200},
+	{api.Public, "", "POST", "/mpp/v1", "", 200},
 	{api.Public, "", "POST", "/mpp/v2", "", 200},
 	{api.Operations, "admin", "GET", "/metrics", "", 200},
 	{api.Operations, "key-custodian", "GET", "/ready", "", 200},

@@ -38,18 +38,23 @@ type Call struct {
 	Took     time.Duration
 }
 
-// handler serves the routes of l by calls. It panics when the two differ, which a
-// process notices before it listens.
+// handler serves the routes of l by calls, those by configuration where there is one. It
+// panics when the two differ otherwise, which a process notices before it listens.
 func (s *Surface) handler(l Listener, c calls) http.Handler {
 	g := &gate{surface: s, listener: l, mux: http.NewServeMux(), methods: map[string]map[string]guarded{}}
+	added := 0
 	for _, route := range Routes(l) {
 		do, found := c[route.Method+" "+route.Path]
+		if !found && route.Optional {
+			continue
+		}
 		if !found {
 			panic(fmt.Sprintf("%s: no call for %s %s", l, route.Method, route.Path))
 		}
 		g.add(route, do)
+		added++
 	}
-	if len(c) != len(Routes(l)) {
+	if len(c) != added {
 		panic(fmt.Sprintf("%s: a call without a route", l))
 	}
 	return problem.Handler(s.Log, g)

@@ -44,6 +44,7 @@ type commands struct {
 	Serve      serveCommand      `cmd:"" help:"Run the EPS until it is interrupted."`
 	Authserver authserverCommand `cmd:"" help:"The authentication server: init, pair, serve."`
 	Doctor     doctorCommand     `cmd:"" help:"Check module, keys, store, audit, certificates and listeners; say what to mend."`
+	Keys       keysCommand       `cmd:"" help:"Keys: mpp."`
 	Audit      auditCommand      `cmd:"" help:"The audit: verify."`
 	Token      tokenCommand      `cmd:"" help:"Tokens: status."`
 	Phone      phoneCommand      `cmd:"" help:"Play the phone: provision, otp."`
@@ -119,7 +120,7 @@ func codeOf(err error) int {
 }
 
 // ours are the commands that hints name; a program with another name has them too.
-var ours = regexp.MustCompile(`\beps (init|authserver|serve|doctor|audit|token|phone)\b`)
+var ours = regexp.MustCompile(`\beps (init|authserver|serve|doctor|keys|audit|token|phone)\b`)
 
 // hint stands under the error, below its text.
 func (p *Program) hint(text string) {

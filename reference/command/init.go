@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,7 +16,6 @@ import (
 	"github.com/epsbench/epsbench/reference/api/pki"
 	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/keys"
-	"github.com/epsbench/epsbench/reference/phone"
 	"github.com/epsbench/epsbench/reference/server"
 )
 
@@ -52,6 +50,7 @@ type initCommand struct {
 	Name       string `help:"Name of the EPS: phones pin it." default:"eps"`
 	Bank       string `help:"Address of the bank listener." default:"127.0.0.1:8443"`
 	Public     string `help:"Address of the public listener." default:"127.0.0.1:9443"`
+	MPP        []int  `help:"Versions of the provisioning protocol: 2, 1, or 1,2." name:"mpp" default:"2"`
 	Authserver string `help:"URL of the authentication server's plug-in listener." default:"https://127.0.0.1:7443"`
 }
 
@@ -69,7 +68,10 @@ func (c *initCommand) Run(ctx context.Context, p *Program) error {
 	config := server.Default()
 	config.Name, config.HSM = c.Name, section
 	config.Listeners.Bank.Address, config.Listeners.Public.Address = c.Bank, c.Public
-	config.AuthServer.URL = c.Authserver
+	config.AuthServer.URL, config.MPP.Versions = c.Authserver, c.MPP
+	if err := config.Check(); err != nil {
+		return usageError{err}
+	}
 	if err := free(c.Dir, "eps.yaml", "eps.db", "audit.anchor", "phone.json", "pki"); err != nil {
 		return err
 	}
@@ -103,7 +105,7 @@ func (p *Program) makeEPS(ctx context.Context, c *initCommand, config server.Con
 }
 
 func (e *eps) create(ctx context.Context, c *initCommand) (err error) {
-	if err := keys.Init(ctx, e.hsm, e.store, keys.Options{RSABits: c.RSABits}); err != nil {
+	if err := keys.Init(ctx, e.hsm, e.store, keys.Options{RSABits: c.RSABits, MPP: c.MPP}); err != nil {
 		return unusable{fmt.Errorf("keys: %w", err)}
 	}
 	if e.keys, err = keys.Open(ctx, e.hsm, e.store); err != nil {
@@ -123,7 +125,7 @@ func (e *eps) create(ctx context.Context, c *initCommand) (err error) {
 
 // writePinned writes what a phone of this EPS carries.
 func (e *eps) writePinned(c *initCommand) error {
-	pinned, err := phone.NewPinned(c.Name, e.keys.MPPPublic(), uint64(e.hsm.Suites()[0]))
+	pinned, err := e.pinned(c.Name, c.Public)
 	if err != nil {
 		return err
 	}
@@ -131,12 +133,8 @@ func (e *eps) writePinned(c *initCommand) error {
 	if err != nil {
 		return err
 	}
-	pinned.URL, pinned.CA, pinned.MinIterations = "https://"+c.Public+"/mpp/v2", string(ca), e.config.KDF.Iterations
-	data, err := json.MarshalIndent(pinned, "", "  ")
-	if err != nil {
-		return err
-	}
-	return create(filepath.Join(c.Dir, "phone.json"), append(data, '\n'))
+	pinned.CA, pinned.MinIterations = string(ca), e.config.KDF.Iterations
+	return writePinned(filepath.Join(c.Dir, "phone.json"), pinned)
 }
 
 // free makes sure that nothing of an earlier init is there: an EPS is made once.

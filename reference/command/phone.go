@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"os"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/phone"
@@ -31,13 +29,9 @@ func (c *provisionCommand) Run(ctx context.Context, p *Program) error {
 	if err := free("", c.Device); err != nil {
 		return err
 	}
-	data, err := os.ReadFile(c.Pinned)
+	pinned, err := readPinned(c.Pinned)
 	if err != nil {
-		return unusable{&reference.Hint{Err: err, Text: "phone.json is made by: eps init"}}
-	}
-	pinned, err := phone.DecodePinned(data)
-	if err != nil {
-		return unusable{fmt.Errorf("%s: %w", c.Pinned, err)}
+		return err
 	}
 	client, err := pinned.Client()
 	if err != nil {

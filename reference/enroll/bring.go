@@ -19,8 +19,8 @@ const opCancel = "cancel"
 // are made even where the caller has gone.
 const settleTime = 30 * time.Second
 
-// errTaken: the locator has been drawn before.
-var errTaken = errors.New("locator taken")
+// errTaken: the locator, or in MPP v1 the code itself, has been drawn before.
+var errTaken = errors.New("code taken")
 
 // bring takes a draft from nothing to `issued`.
 func (s *Service) bring(ctx context.Context, d *draft) error {
@@ -38,20 +38,20 @@ func (s *Service) bring(ctx context.Context, d *draft) error {
 	})
 }
 
-// begin commits row and code as `pending`, trying other locators where one is taken.
+// begin commits row and code as `pending`, trying other codes where one is taken.
 func (s *Service) begin(ctx context.Context, d *draft) error {
 	for range 3 {
 		err := s.parts.Store.Update(ctx, func(tx store.Tx) error { return s.insert(tx, d) })
 		if !errors.Is(err, errTaken) {
 			return err
 		}
-		digits, validity := len(d.code.digits), d.code.row.Expires.Sub(d.code.row.Created)
+		again := wanted{d.code.row.MPP, len(d.code.digits), d.code.row.Expires.Sub(d.code.row.Created)}
 		d.code.clear()
-		if d.code, err = s.newCode(ctx, d.token, digits, validity); err != nil {
+		if d.code, err = s.newCode(ctx, d.token, again); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("every locator drawn is taken: %w", reference.ErrUnavailable)
+	return fmt.Errorf("every code drawn is taken: %w", reference.ErrUnavailable)
 }
 
 // insert writes the row, its code, and the cancellation that is due unless this
@@ -60,7 +60,7 @@ func (s *Service) insert(tx store.Tx, d *draft) error {
 	if err := tx.InsertToken(d.token); err != nil {
 		return fmt.Errorf("token row: %w", err)
 	}
-	if err := insertCode(tx, d.code.row); err != nil {
+	if err := s.insertCode(tx, d.code.row); err != nil {
 		return err
 	}
 	if err := tx.PutOutbox(store.OutboxEntry{
@@ -70,11 +70,14 @@ func (s *Service) insert(tx store.Tx, d *draft) error {
 		return err
 	}
 	return audit(tx, d.token, "enrolling", d.actor, map[string]any{
-		"locator": d.code.row.Locator, "suite": d.token.Suite, "user": d.token.User,
+		"locator": d.code.row.Locator, "mpp": d.code.row.MPP, "suite": d.token.Suite, "user": d.token.User,
 	})
 }
 
-func insertCode(tx store.Tx, c reference.RegistrationCode) error {
+func (s *Service) insertCode(tx store.Tx, c reference.RegistrationCode) error {
+	if err := s.room(tx, c); err != nil {
+		return err
+	}
 	err := tx.InsertCode(c)
 	if errors.Is(err, reference.ErrExists) {
 		return errTaken

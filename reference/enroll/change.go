@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/store"
@@ -50,41 +51,46 @@ func (s *Service) change(ctx context.Context, id reference.TokenID, event refere
 }
 
 // Reissue replaces the registration code of a token that no phone has yet. The result
-// has no PIN: it is told once, at enrolment. Errors: ErrNotFound, ErrConflict,
+// has no PIN: it is told once, at enrolment. The new code is for the same version of MPP,
+// or for the highest where that is no longer on. Errors: ErrNotFound, ErrConflict,
 // ErrUnavailable.
 func (s *Service) Reissue(ctx context.Context, id reference.TokenID, actor string) (Result, error) {
 	if err := id.Check(); err != nil {
 		return Result{}, err
 	}
-	t, _, err := s.Status(ctx, id)
+	t, old, err := s.Status(ctx, id)
 	if err != nil {
 		return Result{}, err
 	}
+	w := wanted{old.MPP, s.config.CodeDigits, s.config.Validity}
+	if !slices.Contains(s.config.Versions, w.mpp) {
+		w.mpp = slices.Max(s.config.Versions)
+	}
 	for range 3 {
-		code, err := s.newCode(ctx, t, s.config.CodeDigits, s.config.Validity)
+		code, err := s.newCode(ctx, t, w)
 		if err != nil {
 			return Result{}, fmt.Errorf("reissue: %w", err)
 		}
 		err = s.replace(ctx, id, code.row, or(actor, "system"))
 		if err == nil {
 			defer code.clear()
-			return Result{Token: id, Code: reference.JoinCode(code.row.Locator, code.digits), Expires: code.row.Expires}, nil
+			return Result{Token: id, Code: code.join(), Expires: code.row.Expires}, nil
 		}
 		code.clear()
 		if !errors.Is(err, errTaken) {
 			return Result{}, fmt.Errorf("reissue: %w", err)
 		}
 	}
-	return Result{}, fmt.Errorf("reissue: every locator drawn is taken: %w", reference.ErrUnavailable)
+	return Result{}, fmt.Errorf("reissue: every code drawn is taken: %w", reference.ErrUnavailable)
 }
 
 func (s *Service) replace(ctx context.Context, id reference.TokenID, code reference.RegistrationCode, actor string) error {
-	detail := map[string]any{"locator": code.Locator}
+	detail := map[string]any{"locator": code.Locator, "mpp": code.MPP}
 	return s.move(ctx, id, reference.Reissue, actor, detail, func(tx store.Tx, _ reference.Token) error {
 		if err := tx.RetireCodes(id); err != nil {
 			return err
 		}
-		return insertCode(tx, code)
+		return s.insertCode(tx, code)
 	})
 }
 

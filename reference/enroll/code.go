@@ -19,22 +19,42 @@ type issue struct {
 
 func (i issue) clear() { clear(i.digits) }
 
+// join is the code as people get it: in MPP v1 the locator only names the row.
+func (i issue) join() reference.Secret {
+	return reference.JoinCode(spoken(i.row.MPP, i.row.Locator), i.digits)
+}
+
+// spoken is the locator as far as it is a part of the code.
+func spoken(mpp int, locator string) string {
+	if mpp == literal {
+		return ""
+	}
+	return locator
+}
+
+// wanted is what a code is to be like.
+type wanted struct {
+	mpp      int
+	digits   int
+	validity time.Duration
+}
+
 // newCode draws a code for a token. That no code is issued twice is the store's
-// doing: a locator is taken for ever.
-func (s *Service) newCode(ctx context.Context, t reference.Token, digits int, validity time.Duration) (issue, error) {
-	locator, code, err := s.parts.Codes(s.parts.Random, digits)
+// doing: a locator and an index are taken for ever.
+func (s *Service) newCode(ctx context.Context, t reference.Token, w wanted) (issue, error) {
+	locator, code, err := s.parts.Codes(s.parts.Random, w.digits)
 	if err != nil {
 		return issue{}, err
 	}
-	index, err := s.index(ctx, t.Service, locator, code)
+	index, err := s.index(ctx, t.Service, spoken(w.mpp, locator), code)
 	if err != nil {
 		clear(code)
 		return issue{}, err
 	}
 	now := s.parts.Clock.Now()
 	row := reference.RegistrationCode{
-		Locator: locator, Index: index, Token: t.ID, Service: t.Service,
-		State: reference.CodeLive, Expires: now.Add(validity), Created: now,
+		Locator: locator, Index: index, MPP: w.mpp, Token: t.ID, Service: t.Service,
+		State: reference.CodeLive, Expires: now.Add(w.validity), Created: now,
 	}
 	return issue{row, code}, nil
 }

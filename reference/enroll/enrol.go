@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/epsbench/epsbench/reference"
@@ -21,6 +22,7 @@ type Request struct {
 	PINDigits  int
 	CodeDigits int
 	Validity   time.Duration
+	MPP        int // the version that the code is for
 	Actor      string
 }
 
@@ -71,7 +73,7 @@ func (s *Service) Enrol(ctx context.Context, r Request) (Result, error) {
 		d.clear()
 		return Result{}, fmt.Errorf("enrol: %w", err)
 	}
-	code := reference.JoinCode(d.code.row.Locator, d.code.digits)
+	code := d.code.join()
 	d.code.clear()
 	return Result{Token: d.token.ID, PIN: reference.NewSecret(d.pin), Code: code, Expires: d.code.row.Expires}, nil
 }
@@ -81,6 +83,7 @@ func (s *Service) complete(r Request) Request {
 	r.PINDigits = or(r.PINDigits, s.config.PINDigits)
 	r.CodeDigits = or(r.CodeDigits, s.config.CodeDigits)
 	r.Validity = or(r.Validity, s.config.Validity)
+	r.MPP = or(r.MPP, slices.Max(s.config.Versions))
 	r.Actor = or(r.Actor, "system")
 	return r
 }
@@ -123,7 +126,7 @@ func (s *Service) draft(ctx context.Context, r Request) (*draft, error) {
 		d.clear()
 		return nil, err
 	}
-	if d.code, err = s.newCode(ctx, d.token, r.CodeDigits, r.Validity); err != nil {
+	if d.code, err = s.newCode(ctx, d.token, wanted{r.MPP, r.CodeDigits, r.Validity}); err != nil {
 		d.clear()
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/epsbench/epsbench/reference"
@@ -52,6 +53,9 @@ type Config struct {
 	Validity      time.Duration // of a registration code
 	Iterations    int           // of PBKDF2
 	CreateTimeout time.Duration // of the authentication server's answer
+
+	Versions []int // of MPP that codes are made for; the highest where the bank does not say
+	Guessing Guessing
 }
 
 // maxValidity bounds how long a registration code may live.
@@ -65,6 +69,9 @@ func (c *Config) complete() {
 	c.Validity = or(c.Validity, 24*time.Hour)
 	c.Iterations = or(c.Iterations, 100_000)
 	c.CreateTimeout = or(c.CreateTimeout, 10*time.Second)
+	if len(c.Versions) == 0 {
+		c.Versions = []int{2}
+	}
 }
 
 func or[T comparable](have, otherwise T) T {
@@ -79,7 +86,14 @@ func (c Config) check() error {
 	if c.AuthServer == "" || c.Iterations < 1 || c.CreateTimeout < 0 {
 		return fmt.Errorf("enrolment: an authentication server, iterations and a time-out are wanted: %w", reference.ErrInvalid)
 	}
-	return c.checkRequest(Request{Suite: c.Suite, PINDigits: c.PINDigits, CodeDigits: c.CodeDigits, Validity: c.Validity})
+	if slices.Contains(c.Versions, literal) {
+		if err := CheckGuessing(c.CodeDigits, c.Validity, c.Guessing); err != nil {
+			return err
+		}
+	}
+	return c.checkRequest(Request{
+		Suite: c.Suite, PINDigits: c.PINDigits, CodeDigits: c.CodeDigits, Validity: c.Validity, MPP: slices.Max(c.Versions),
+	})
 }
 
 // checkRequest holds for what the bank may choose too.
@@ -93,6 +107,12 @@ func (c Config) checkRequest(r Request) error {
 	if r.Validity <= 0 || r.Validity > maxValidity {
 		return fmt.Errorf("validity: want up to %v: %w", maxValidity, reference.ErrInvalid)
 	}
+	if !slices.Contains(c.Versions, r.MPP) {
+		return fmt.Errorf("mpp: version %d is not on: %w", r.MPP, reference.ErrInvalid)
+	}
+	if r.MPP == literal {
+		return c.checkLiteral(r)
+	}
 	return CheckTries(r.CodeDigits, c.CodeTries)
 }
 
@@ -102,10 +122,7 @@ func CheckTries(digits, tries int) error {
 	if digits < reference.MinCodeDigits || digits > reference.MaxCodeDigits {
 		return fmt.Errorf("code: want %d to %d digits: %w", reference.MinCodeDigits, reference.MaxCodeDigits, reference.ErrInvalid)
 	}
-	space := int64(1)
-	for range digits {
-		space *= 10
-	}
+	space := space(digits)
 	if tries < 1 || int64(tries)*2048 > space {
 		return fmt.Errorf("code: %d digits bear at most %d tries, not %d: %w", digits, space/2048, tries, reference.ErrInvalid)
 	}

@@ -299,22 +299,7 @@ func (p *probe) opensRequest() error {
 		return err
 	}
 	t, k := sha256.Sum256([]byte(labelKt)), sha256.Sum256([]byte(labelKc))
-	if err := p.sameMAC("K_t", request.Kt, ecb(value, t[:]), crypto.SHA256); err != nil {
-		return err
-	}
-	handle, err := p.ImportC(c)
-	if err != nil {
-		return err
-	}
-	got, err := p.Deliver(request.Kc, handle)
-	if err != nil {
-		return err
-	}
-	want, err := wrapOnHost(ecb(value, k[:]), c)
-	if err != nil {
-		return err
-	}
-	if err := same("C under K_c", got, want); err != nil {
+	if err := p.sessionHolds(request, ecb(value, k[:]), ecb(value, t[:]), c); err != nil {
 		return err
 	}
 	return p.refusesShortS()
@@ -330,6 +315,55 @@ func (p *probe) refusesShortS() error {
 		return fmt.Errorf("an S of 31 bytes is not refused: %w", err)
 	}
 	return nil
+}
+
+// decryptsRequest goes the way of an MPP v1 request.
+func (p *probe) decryptsRequest() error {
+	pair, public, err := p.newPair(DecryptsV1)
+	if err != nil {
+		return err
+	}
+	k1, k2, c := numbered(keyBytes, 14), numbered(keyBytes, 15), numbered(keyBytes, 16)
+	blob, err := encryptOAEP(public, p.OAEPSuite(), slices.Concat(k1, k2))
+	if err != nil {
+		return err
+	}
+	clear, err := p.DecryptRequest(pair, p.OAEPSuite(), blob)
+	if err != nil {
+		return err
+	}
+	if err := same("a decrypted request", clear, slices.Concat(k1, k2)); err != nil {
+		return err
+	}
+	blob[len(blob)-1] ^= 1
+	if _, err := p.DecryptRequest(pair, p.OAEPSuite(), blob); !errors.Is(err, reference.ErrRefused) {
+		return fmt.Errorf("a changed request is not refused: %w", err)
+	}
+	request, err := p.ImportSession(k1, k2)
+	if err != nil {
+		return err
+	}
+	return p.sessionHolds(request, k1, k2, c)
+}
+
+// sessionHolds fails when K_c (K1) does not wrap, or K_t (K2) not sign, as their values do.
+func (p *probe) sessionHolds(r Request, k1, k2, c []byte) error {
+	if err := p.sameMAC("K_t", r.Kt, k2, crypto.SHA256); err != nil {
+		return err
+	}
+	handle, err := p.ImportC(c)
+	if err != nil {
+		return err
+	}
+	got, err := p.Deliver(r.Kc, handle)
+	if err != nil {
+		return err
+	}
+	want, err := wrapOnHost(k1, c)
+	if err != nil {
+		return err
+	}
+	return same("C under K_c", got, want)
 }
 
 func (p *probe) derivesTOK() error {

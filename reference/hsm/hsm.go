@@ -151,6 +151,11 @@ func (h *HSM) Info() Info { return h.info }
 // Choices says how each operation is done on this token, in the order of probing.
 func (h *HSM) Choices() []Choice { return slices.Clone(h.choices) }
 
+// Does says whether the token has a way to do an operation.
+func (h *HSM) Does(operation string) bool {
+	return slices.ContainsFunc(h.choices, func(c Choice) bool { return c.Operation == operation })
+}
+
 // Direction is the direction of the inner layer on this token.
 func (h *HSM) Direction() reference.Direction { return h.traits.token.direction }
 

@@ -44,12 +44,13 @@ func (s Suite) mechanism() ([]*pkcs11.Mechanism, error) {
 	return []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP, params)}, nil
 }
 
-// RSAUse is what may come out of the private half of a pair, which only unwraps.
+// RSAUse is the one thing that the private half of a pair does: what may come out of it.
 type RSAUse uint8
 
 const (
-	UnwrapRequest RSAUse = iota + 1 // S of an MPP request: derives, never extractable
-	UnwrapKeys                      // keys of a pairing or an import: sensitive, never extractable
+	UnwrapRequest RSAUse = iota + 1 // unwraps S of an MPP v2 request: derives, never extractable
+	UnwrapKeys                      // unwraps keys of a pairing or an import: sensitive, never extractable
+	DecryptsV1                      // decrypts an MPP v1 request to the host, and unwraps nothing
 )
 
 // outcome is the unwrap template of a private key of that use.
@@ -91,24 +92,24 @@ func (t *traits) privateTemplate(p *runtime.Pinner, use RSAUse, label string) []
 		attribute(pkcs11.CKA_SENSITIVE, true),
 		attribute(pkcs11.CKA_EXTRACTABLE, false),
 		attribute(pkcs11.CKA_MODIFIABLE, false),
-		attribute(pkcs11.CKA_DECRYPT, false),
+		attribute(pkcs11.CKA_DECRYPT, use == DecryptsV1),
 		attribute(pkcs11.CKA_SIGN, false),
 		attribute(pkcs11.CKA_SIGN_RECOVER, false),
-		attribute(pkcs11.CKA_UNWRAP, true),
+		attribute(pkcs11.CKA_UNWRAP, use != DecryptsV1),
 		attribute(pkcs11.CKA_DERIVE, false),
 	}, label)
 	if t.notCopyable {
 		attrs = append(attrs, attribute(pkcs11.CKA_COPYABLE, false))
 	}
-	if t.rsaTemplate {
+	if t.rsaTemplate && use != DecryptsV1 {
 		attrs = append(attrs, nested(p, t.outcome(use)))
 	}
 	return attrs
 }
 
 // GenerateRSA makes a pair, permanent under label or for the session under "". Its
-// exponent is 65537; the private half unwraps and nothing else, the public half is
-// for others to use.
+// exponent is 65537; the private half does what use says and nothing else, the public
+// half is for others to use.
 func (s *Session) GenerateRSA(label string, bits int, use RSAUse) (Key, *rsa.PublicKey, error) {
 	var pin runtime.Pinner
 	defer pin.Unpin()

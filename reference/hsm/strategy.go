@@ -65,6 +65,9 @@ var operations = []operation{
 	{name: "OpenRequest", role: EPS, after: after("ImportKEK"), ways: []way{{
 		name: "ecb-derivation", needs: ecbData,
 		why: "S, K_t and K_c are handles", check: (*probe).opensRequest}}},
+	{name: DecryptsRequests, role: EPS, notes: true, after: after("ImportKEK", "MAC"), ways: []way{{
+		name: "host", needs: []uint{pkcs11.CKM_RSA_PKCS_OAEP},
+		why: "K1, K2 and the code of MPP v1 come to the host", check: (*probe).decryptsRequest}}},
 	{name: "DeriveTokenKey", role: EPS, after: after("ImportKEK"), ways: []way{
 		{name: "enc", needs: ecbData, why: "TOK = AES-ECB-encrypt(KEK, C)",
 			set: func(t *traits) { t.token = &encryptC }, check: (*probe).derivesTOK},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,13 +18,12 @@ import (
 	"github.com/epsbench/epsbench/reference/store"
 )
 
-// epsKeys are the permanent keys of an EPS.
+// epsKeys are the permanent keys of an EPS, beside its MPP pairs.
 var epsKeys = []newKey{
 	{label: labelMKDBK, use: hsm.MKDBK},
 	{label: labelMKTRK, use: hsm.MKTRK},
 	{label: labelIDX, use: hsm.SignMAC},
 	{label: labelAudit, use: hsm.SignMAC},
-	{label: labelMPP, pair: hsm.UnwrapRequest},
 }
 
 // Init makes the keys of a new EPS: the permanent ones in the HSM, and version 1 of DBK
@@ -36,11 +36,16 @@ func Init(ctx context.Context, h *hsm.HSM, st store.EPS, o Options) error {
 	if len(wrapped) > 0 {
 		return exists("key "+wrapped[0].Name+" in the database", "init makes a new system; use an empty database")
 	}
-	if err := createAll(ctx, h, epsKeys, o); err != nil {
+	pairs, err := mppKeys(o.MPP)
+	if err != nil {
+		return err
+	}
+	all := slices.Concat(epsKeys, pairs)
+	if err := createAll(ctx, h, all, o); err != nil {
 		return err
 	}
 	if err := newDBK(ctx, h, st); err != nil {
-		return errors.Join(err, remove(ctx, h, epsKeys))
+		return errors.Join(err, remove(ctx, h, all))
 	}
 	return nil
 }
@@ -75,12 +80,11 @@ func readKeys(ctx context.Context, st store.EPS) (keys []store.WrappedKey, err e
 // Ring is the keys of a running EPS. Each method that gives a handle is called inside
 // hsm.HSM.Do, each time its function runs.
 type Ring struct {
-	h       *hsm.HSM
-	st      store.EPS
-	idx     *hsm.Resident
-	audit   *hsm.Resident
-	private *hsm.Resident
-	public  *rsa.PublicKey
+	h     *hsm.HSM
+	st    store.EPS
+	idx   *hsm.Resident
+	audit *hsm.Resident
+	pairs map[int]pair // by version of MPP
 
 	mu      sync.RWMutex
 	named   map[string]*hsm.Resident // "DBK/1", "TRK/<server>/1", "PLK/<server>/1" …
@@ -91,7 +95,7 @@ type Ring struct {
 func Open(ctx context.Context, h *hsm.HSM, st store.EPS) (*Ring, error) {
 	r := &Ring{
 		h: h, st: st,
-		idx: found(h, labelIDX), audit: found(h, labelAudit), private: found(h, labelMPP),
+		idx: found(h, labelIDX), audit: found(h, labelAudit), pairs: map[int]pair{},
 		named: map[string]*hsm.Resident{}, current: map[string]uint32{},
 	}
 	if err := r.open(ctx); err != nil {
@@ -104,16 +108,13 @@ func (r *Ring) open(ctx context.Context) error {
 	if err := r.Reload(ctx); err != nil {
 		return err
 	}
-	if err := load(ctx, r.idx, r.audit, r.private); err != nil {
+	if err := load(ctx, r.idx, r.audit); err != nil {
 		return err
 	}
 	if _, err := r.DBK(ctx, r.CurrentDBK()); err != nil {
 		return err
 	}
-	return r.h.Do(ctx, func(s *hsm.Session) (err error) {
-		r.public, err = s.PublicKey(labelMPP)
-		return err
-	})
+	return r.openPairs(ctx)
 }
 
 // load asks for each key once, so that a missing one is known at the start.
@@ -267,18 +268,6 @@ func (r *Ring) IDX(ctx context.Context) (hsm.Key, error) { return r.idx.Key(ctx)
 
 // Audit seals the audit.
 func (r *Ring) Audit(ctx context.Context) (hsm.Key, error) { return r.audit.Key(ctx) }
-
-// MPPPrivate opens MPP requests.
-func (r *Ring) MPPPrivate(ctx context.Context) (hsm.Key, error) { return r.private.Key(ctx) }
-
-// MPPPublic is what phones send their requests to.
-func (r *Ring) MPPPublic() *rsa.PublicKey { return r.public }
-
-// KeyID is the kid of MPP: the first 16 bytes of SHA-256 over the public key.
-func (r *Ring) KeyID() []byte {
-	sum := publicSum(r.public)
-	return sum[:16]
-}
 
 // publicSum is SHA-256 over the DER SubjectPublicKeyInfo.
 func publicSum(public *rsa.PublicKey) [sha256.Size]byte {

@@ -12,7 +12,7 @@
 //	                        IDX, AUDIT              HSM; HMAC
 //	                        PLK/<server>/n          HSM; signs
 //	                        PLK-R/<server>/n        HSM; verifies
-//	                        MPP/2                   HSM; RSA, unwraps S of a request
+//	                        MPP/1, MPP/2            HSM; RSA, decrypts a v1 request, unwraps S of a v2 request
 //	authentication server   ASK                     HSM; lets out keys that sign
 //	                        ROW-AS                  HSM; HMAC
 //	                        TRK/n                   HSM; lets out keys that can only be wrapped
@@ -38,7 +38,7 @@ const (
 	labelMKTRK  = "MK-TRK"
 	labelIDX    = "IDX"
 	labelAudit  = "AUDIT"
-	labelMPP    = "MPP/2"
+	labelMPP    = "MPP/" // and the version of the protocol
 	labelASK    = "ASK"
 	labelRow    = "ROW-AS"
 	labelPair   = "PAIR"
@@ -52,8 +52,12 @@ const (
 	namePairing = "PAIRING"
 )
 
-// Options says how long the RSA keys are: 2048 to 4096 bits, 3072 for 0.
-type Options struct{ RSABits int }
+// Options says how long the RSA keys are, 2048 to 4096 bits, 3072 for 0; and which versions
+// of MPP an EPS has a pair for, 2 where none is named.
+type Options struct {
+	RSABits int
+	MPP     []int
+}
 
 func (o Options) bits() (int, error) {
 	switch {

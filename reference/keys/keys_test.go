@@ -126,10 +126,10 @@ func TestInitMakesAnEPSThatOpens(t *testing.T) {
 	if got := e.ring.CurrentDBK(); got != 1 {
 		t.Errorf("DBK is version %d, want 1", got)
 	}
-	if id := e.ring.KeyID(); len(id) != 16 {
+	if id := e.ring.KeyID(2); len(id) != 16 {
 		t.Errorf("key id has %d bytes, want 16", len(id))
 	}
-	if bits := e.ring.MPPPublic().N.BitLen(); bits != 2048 {
+	if bits := e.ring.MPPPublic(2).N.BitLen(); bits != 2048 {
 		t.Errorf("MPP key has %d bits", bits)
 	}
 	_, err := e.ring.DBK(t.Context(), 2)

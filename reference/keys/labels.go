@@ -11,6 +11,9 @@ func (r *Ring) Labels() []string {
 	for _, k := range epsKeys {
 		all = append(all, k.label)
 	}
+	for _, v := range r.MPPVersions() {
+		all = append(all, mppLabel(v))
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for name := range r.named {

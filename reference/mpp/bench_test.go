@@ -42,7 +42,7 @@ func BenchmarkOAEP(b *testing.B) {
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
 			err := w.HSM.Do(ctx, func(ss *hsm.Session) error {
-				private, err := w.Keys.MPPPrivate(ctx)
+				private, err := w.Keys.MPPPrivate(ctx, 2)
 				if err != nil {
 					return err
 				}
@@ -63,7 +63,7 @@ func (w *world) each(b *testing.B, bodies [][]byte, want bool) {
 	for range 8 {
 		all.Go(func() {
 			for body := range next {
-				if _, granted := w.mpp.Provision(ctx, "", body); granted != want {
+				if _, granted := w.mpp.Provision(ctx, 2, "", body); granted != want {
 					b.Errorf("granted %v", granted)
 				}
 			}

@@ -58,6 +58,11 @@ func (r *recorder) Sign(sh pkcs11.SessionHandle, data []byte) ([]byte, error) {
 	return r.PKCS11.Sign(sh, data)
 }
 
+func (r *recorder) Decrypt(sh pkcs11.SessionHandle, data []byte) ([]byte, error) {
+	r.note("decrypt")
+	return r.PKCS11.Decrypt(sh, data)
+}
+
 func (r *recorder) CreateObject(sh pkcs11.SessionHandle, a []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	r.note("create")
 	return r.PKCS11.CreateObject(sh, a)

@@ -50,13 +50,13 @@ func (s *Server) consume(tx store.Tx, a *attempt) error {
 	if err := tx.MoveToken(t.ID, t.State, to, t.RowVersion, t.RowVersion+1, a.row.Now); err != nil {
 		return err
 	}
-	return s.audit(tx, a, reference.Delivered.Record(), t.RowVersion+1, map[string]any{"locator": a.row.Code.Locator})
+	return s.audit(tx, a, reference.Delivered.Record(), t.RowVersion+1, map[string]any{"locator": a.row.Code.Locator, "mpp": a.version})
 }
 
 // refuse counts a wrong code against the code that it was tried on, and records why a
 // session was refused.
 func (s *Server) refuse(tx store.Tx, a *attempt) error {
-	detail := map[string]any{"cause": a.cause}
+	detail := map[string]any{"cause": a.cause, "mpp": a.version}
 	if a.cause == causeCode {
 		code, err := tx.CountFailure(a.row.Code.Locator, s.config.CodeTries)
 		switch {
@@ -76,7 +76,7 @@ func (s *Server) audit(tx store.Tx, a *attempt, event string, version uint64, de
 		return fmt.Errorf("audit detail: %w", err)
 	}
 	return tx.Audit(store.AuditRecord{
-		At: a.row.Now, Event: event, Actor: "phone", Token: a.row.Code.Token, Service: a.header.Service,
+		At: a.row.Now, Event: event, Actor: "phone", Token: a.row.Code.Token, Service: a.request.service(),
 		RowVersion: version, Detail: string(text),
 	})
 }

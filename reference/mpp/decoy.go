@@ -16,28 +16,9 @@ import (
 	"github.com/epsbench/epsbench/reference/mpp/wire"
 )
 
-// decoy stands in for what a refused request lacks, so that a refusal asks the HSM
-// for the same work as a grant.
-type decoy struct {
-	header wire.RequestHeader
-	token  reference.Token // a sealed row that is in no database
-}
-
-// attempt is a request whose S opens.
-func (d decoy) attempt() *attempt {
-	return &attempt{header: d.header, h1: make([]byte, sha256.Size), box: make([]byte, wire.RequestBox)}
-}
-
-// ask is a locator that nobody has: no locator holds a U.
-func (d decoy) ask() wire.Ask {
-	return wire.Ask{Locator: "UUUUUUUU", Code: []byte("00000000000")}
-}
-
+// makeDecoy seals the row that stands in for what a refused request lacks, so that a
+// refusal asks the HSM for the same work as a grant. It is in no database.
 func (s *Server) makeDecoy(ctx context.Context) error {
-	var err error
-	if s.decoy.header, err = s.decoyHeader(); err != nil {
-		return err
-	}
 	salt, c := make([]byte, wire.SaltSize), make([]byte, wire.KeySize)
 	defer clear(c)
 	if _, err := io.ReadFull(s.parts.Random, c); err != nil {
@@ -48,8 +29,8 @@ func (s *Server) makeDecoy(ctx context.Context) error {
 		TOKLength: wire.KeySize, CLength: wire.KeySize, Salt: salt, KDF: wire.KDFName, Iterations: 1,
 		Suite: "HOTP-SHA256-6", PINDigits: reference.MinPINDigits, DBKVersion: s.parts.Keys.CurrentDBK(),
 	}
-	err = s.parts.HSM.Do(ctx, func(ss *hsm.Session) error { return s.sealDecoy(ctx, ss, &t, c) })
-	s.decoy.token = t
+	err := s.parts.HSM.Do(ctx, func(ss *hsm.Session) error { return s.sealDecoy(ctx, ss, &t, c) })
+	s.decoy = t
 	return err
 }
 
@@ -70,35 +51,30 @@ func (s *Server) sealDecoy(ctx context.Context, ss *hsm.Session, t *reference.To
 	return errors.Join(err, ss.Destroy(key))
 }
 
-// decoyHeader holds an S that opens, in the suite that the HSM does best.
-func (s *Server) decoyHeader() (wire.RequestHeader, error) {
+// decoyBlock is an RSA block of n random bytes that opens, under the key of a version, in
+// the suite that the HSM does best.
+func (s *Server) decoyBlock(version, n int) (suite uint64, block []byte, err error) {
 	suites := s.parts.HSM.Suites()
 	if len(suites) == 0 {
-		return wire.RequestHeader{}, errors.New("the HSM has no OAEP suite")
+		return 0, nil, errors.New("the HSM has no OAEP suite")
 	}
-	secret := make([]byte, wire.KeySize)
+	secret := make([]byte, n)
 	defer clear(secret)
 	if _, err := io.ReadFull(s.parts.Random, secret); err != nil {
-		return wire.RequestHeader{}, err
-	}
-	ephemeral, err := wire.Ephemeral(s.parts.Random)
-	if err != nil {
-		return wire.RequestHeader{}, err
+		return 0, nil, err
 	}
 	hash := sha256.New()
 	if suites[0] == hsm.OAEPSHA1 {
 		hash = sha1.New()
 	}
-	oaep, err := rsa.EncryptOAEP(hash, s.parts.Random, s.parts.Keys.MPPPublic(), secret, nil)
-	return wire.RequestHeader{
-		Suite: uint64(suites[0]), Service: "decoy", EC: ephemeral.PublicKey().Bytes(), OAEP: oaep,
-	}, err
+	block, err = rsa.EncryptOAEP(hash, s.parts.Random, s.parts.Keys.MPPPublic(version), secret, nil)
+	return uint64(suites[0]), block, err
 }
 
 // filler is the body of a refusal. Every request draws one, granted or not. With an
 // error it is random all the same, from the operating system.
-func (s *Server) filler() ([]byte, error) {
-	b := make([]byte, wire.ResponseSize)
+func (s *Server) filler(size int) ([]byte, error) {
+	b := make([]byte, size)
 	var seed [32]byte
 	_, err := io.ReadFull(s.parts.Random, seed[:])
 	if err != nil {

@@ -20,7 +20,7 @@ func FuzzProvision(f *testing.F) {
 	f.Add(body)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := w.liveCodes(t)
-		if answer, granted := w.mpp.Provision(ctx, "", b); granted || len(answer) != wire.ResponseSize {
+		if answer, granted := w.mpp.Provision(ctx, 2, "", b); granted || len(answer) != wire.ResponseSize {
 			t.Errorf("granted %v, %d bytes", granted, len(answer))
 		}
 		if w.liveCodes(t) != before {

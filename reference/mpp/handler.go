@@ -42,9 +42,17 @@ func (SystemWaiter) Sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Handler serves POST /mpp/v2. Every request within the size limit gets 200, the same
-// headers and as many bytes.
-func (s *Server) Handler() http.Handler {
+// Handlers serve POST at the path of each version. Every request within the size limit
+// gets 200, the same headers and, in one version, as many bytes.
+func (s *Server) Handlers() map[string]http.Handler {
+	all := map[string]http.Handler{}
+	for version, p := range s.protocols {
+		all[p.path()] = s.handler(version)
+	}
+	return all
+}
+
+func (s *Server) handler(version int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived := s.parts.Waiter.Now()
 		body, err := read(w, r)
@@ -52,7 +60,7 @@ func (s *Server) Handler() http.Handler {
 			problem.Write(w, r, problem.Of(err))
 			return
 		}
-		answer, granted := s.Provision(r.Context(), addressText(r.RemoteAddr), body)
+		answer, granted := s.Provision(r.Context(), version, addressText(r.RemoteAddr), body)
 		if !granted {
 			s.parts.Waiter.Sleep(r.Context(), untilGrid(s.parts.Waiter.Now().Sub(arrived)))
 		}

@@ -43,7 +43,7 @@ func TestOnlyThreeRequestsGetAProblem(t *testing.T) {
 				q.Header.Set("Content-Encoding", c.encoding)
 			}
 			rec := httptest.NewRecorder()
-			w.mpp.Handler().ServeHTTP(rec, q)
+			w.mpp.Handlers()[wire.Path].ServeHTTP(rec, q)
 			if rec.Code != c.status {
 				t.Fatalf("have %d, want %d", rec.Code, c.status)
 			}
@@ -81,7 +81,7 @@ func TestOverTLSWithThePinnedAuthority(t *testing.T) {
 	w := newWorld(t)
 	w.parts.Waiter = nil // the system's
 	w.renew(t)
-	server := httptest.NewTLSServer(w.mpp.Handler())
+	server := httptest.NewTLSServer(w.mpp.Handlers()[wire.Path])
 	defer server.Close()
 	r := w.Enrol(t)
 	p := w.pinned(t)

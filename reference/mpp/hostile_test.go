@@ -78,7 +78,7 @@ func longS(t *testing.T, w *world, r enroll.Result) []byte {
 	return remake(t, body, func(h *wire.RequestHeader) {
 		hashes := map[uint64]hash.Hash{wire.SuiteSHA256: sha256.New(), wire.SuiteSHA1: sha1.New()}
 		var err error
-		if h.OAEP, err = rsa.EncryptOAEP(hashes[h.Suite], rand.Reader, w.Keys.MPPPublic(), make([]byte, 33), nil); err != nil {
+		if h.OAEP, err = rsa.EncryptOAEP(hashes[h.Suite], rand.Reader, w.Keys.MPPPublic(2), make([]byte, 33), nil); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -90,7 +90,7 @@ func otherKey(t *testing.T, w *world, r enroll.Result) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := phone.NewPinned(w.config.EPS, &key.PublicKey, uint64(w.HSM.Suites()[0]))
+	p, err := phone.NewPinned(w.config.EPS, uint64(w.HSM.Suites()[0]), &key.PublicKey, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func (w *world) renew(t testing.TB) {
 
 func (w *world) pinned(t testing.TB) phone.Pinned {
 	t.Helper()
-	p, err := phone.NewPinned(w.config.EPS, w.Keys.MPPPublic(), uint64(w.HSM.Suites()[0]))
+	p, err := phone.NewPinned(w.config.EPS, uint64(w.HSM.Suites()[0]), w.Keys.MPPPublic(2), w.Keys.MPPPublic(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func (w *world) post(t testing.TB, body []byte) *httptest.ResponseRecorder {
 	q := httptest.NewRequest(http.MethodPost, wire.Path, bytes.NewReader(body))
 	q.Header.Set("Content-Type", wire.ContentType)
 	rec := httptest.NewRecorder()
-	w.mpp.Handler().ServeHTTP(rec, q)
+	w.mpp.Handlers()[wire.Path].ServeHTTP(rec, q)
 	return rec
 }
 

@@ -83,7 +83,7 @@ var refusals = map[string]refusal{
 	"S of 33 bytes":            {"", longS},
 	"key of another EPS":       {"", otherKey},
 	"suite that is not here":   {"", otherSuite},
-	"unknown locator": {"unknown locator", func(t *testing.T, w *world, _ enroll.Result) []byte {
+	"unknown locator": {"unknown code", func(t *testing.T, w *world, _ enroll.Result) []byte {
 		_, body := w.request(t, []byte("ZZZZZZZZ-12345678901"))
 		return body
 	}},
@@ -200,7 +200,7 @@ func TestTwoHundredParallelUsesDeliverOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range bodies {
 		all.Go(func() {
-			if answer, ok := w.mpp.Provision(ctx, fmt.Sprintf("127.0.0.%d", i%8), bodies[i]); len(answer) != wire.ResponseSize {
+			if answer, ok := w.mpp.Provision(ctx, 2, fmt.Sprintf("127.0.0.%d", i%8), bodies[i]); len(answer) != wire.ResponseSize {
 				t.Errorf("%d bytes", len(answer))
 			} else if ok {
 				granted.Add(1)
@@ -223,10 +223,10 @@ func TestAReplayedRequestIsRefused(t *testing.T) {
 	w := newWorld(t)
 	r := w.Enrol(t)
 	_, body := w.request(t, r.Code.Bytes())
-	if _, ok := w.mpp.Provision(ctx, "", body); !ok {
+	if _, ok := w.mpp.Provision(ctx, 2, "", body); !ok {
 		t.Fatal("refused at first")
 	}
-	if _, ok := w.mpp.Provision(ctx, "", body); ok {
+	if _, ok := w.mpp.Provision(ctx, 2, "", body); ok {
 		t.Error("delivered again")
 	}
 }
@@ -263,7 +263,7 @@ func TestOfParallelGuessesFiveAreCounted(t *testing.T) {
 	for range 40 {
 		_, body := w.request(t, wrong(r.Code))
 		all.Go(func() {
-			if _, ok := w.mpp.Provision(ctx, "", body); ok {
+			if _, ok := w.mpp.Provision(ctx, 2, "", body); ok {
 				t.Error("a wrong code was taken")
 			}
 		})

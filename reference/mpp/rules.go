@@ -10,8 +10,9 @@ import (
 type Row struct {
 	Now     time.Time
 	Service reference.Service // that the request names
+	MPP     int               // version of the request
 	Tries   int               // failures that kill a code
-	Found   bool              // there is such a locator
+	Found   bool              // there is such a locator; in v1, such a code
 	Match   bool              // the index of the request's code is the row's
 	Code    reference.RegistrationCode
 	Token   reference.Token
@@ -32,7 +33,9 @@ const causeCode = "wrong code"
 // the cause.
 func Rules() []Rule {
 	return []Rule{
-		{"unknown locator", func(r Row) bool { return !r.Found }},
+		{"unknown code", func(r Row) bool { return !r.Found }},
+		// Whoever holds a code of one version cannot have it taken by the rules of the other.
+		{"code of another version", func(r Row) bool { return r.Code.MPP != r.MPP }},
 		// The index covers the service too.
 		{causeCode, func(r Row) bool { return !r.Match }},
 		{"code is not live", func(r Row) bool { return r.Code.State != reference.CodeLive }},

@@ -1,9 +1,10 @@
 // Package mpp is the provisioning half of the security target (seed 000 §6.3): it
 // turns a registration code into a token on a phone, once.
 //
-// Start at Server.Provision. The bytes are specified in PROTOCOL.md and built in
-// package wire. Whatever is wrong with a request, it goes on to the end with a decoy
-// in place of what it lacks, and leaves as the one refusal.
+// Start at Server.Provision. The bytes are specified in PROTOCOL.md (v2, package wire) and
+// PROTOCOL-1.md (v1, package wire1); sealed.go and literal.go are what the two do
+// differently. Whatever is wrong with a request, it goes on to the end with a decoy in
+// place of what it lacks, and leaves as the one refusal.
 package mpp
 
 import (
@@ -27,6 +28,7 @@ import (
 type HSM interface {
 	Do(ctx context.Context, fn func(*hsm.Session) error) error
 	Suites() []hsm.Suite
+	Does(operation string) bool
 }
 
 // Keyring finds the keys that provisioning uses; *keys.Ring is one.
@@ -34,9 +36,10 @@ type Keyring interface {
 	CurrentDBK() uint32
 	DBK(ctx context.Context, version uint32) (hsm.Key, error)
 	IDX(ctx context.Context) (hsm.Key, error)
-	MPPPrivate(ctx context.Context) (hsm.Key, error)
-	MPPPublic() *rsa.PublicKey
-	KeyID() []byte
+	// Each version of MPP has a pair of its own; MPPPublic is nil where there is none.
+	MPPPrivate(ctx context.Context, version int) (hsm.Key, error)
+	MPPPublic(version int) *rsa.PublicKey
+	KeyID(version int) []byte
 }
 
 // Rejecter is told of requests that are refused before their sender has shown to know
@@ -47,12 +50,18 @@ type Rejecter interface{ Count(source string) }
 // Config are the limits of provisioning. Zero fields take the defaults.
 type Config struct {
 	EPS       string     // name of the EPS, 1 to 64 bytes; phones pin it
+	Versions  []int      // of the protocol: 2
 	CodeTries int        // failures that kill a code: 5
 	Rate      rate.Limit // failures a second and source address without delay: 10
 	Burst     int        // failures a source may have at once: 50
 	Running   int        // requests in the HSM at once: 4 a CPU
 	Waiting   int        // requests let in at once, with those that wait: 1024
 	PerSource int        // of one address: 256
+
+	// Of version 1, from all addresses together: failures a second without delay, 1, and how
+	// many at once, 64.
+	TotalRate  rate.Limit
+	TotalBurst int
 }
 
 func (c *Config) complete() error {
@@ -64,6 +73,7 @@ func (c *Config) complete() error {
 		otherwise int
 	}{
 		{&c.CodeTries, 5}, {&c.Burst, 50}, {&c.Running, 4 * runtime.NumCPU()}, {&c.Waiting, 1024}, {&c.PerSource, 256},
+		{&c.TotalBurst, 64},
 	} {
 		if *f.value == 0 {
 			*f.value = f.otherwise
@@ -74,6 +84,17 @@ func (c *Config) complete() error {
 	}
 	if c.Rate == 0 {
 		c.Rate = 10
+	}
+	if c.TotalRate == 0 {
+		c.TotalRate = 1
+	}
+	if len(c.Versions) == 0 {
+		c.Versions = []int{2}
+	}
+	for _, v := range c.Versions {
+		if protocols[v] == nil {
+			return fmt.Errorf("provisioning: there is no MPP version %d: %w", v, reference.ErrInvalid)
+		}
 	}
 	return nil
 }
@@ -120,7 +141,10 @@ type Server struct {
 	config Config
 	parts  Parts
 	gate   *gate
-	decoy  decoy
+	total  *turnstile      // of version 1
+	decoy  reference.Token // a sealed row that is in no database
+
+	protocols map[int]protocol // those that are on
 }
 
 // New checks the configuration and makes the decoy, for which it needs the HSM.
@@ -131,18 +155,21 @@ func New(ctx context.Context, c Config, p Parts) (*Server, error) {
 	if err := p.complete(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, parts: p, gate: newGate(c)}
+	s := &Server{config: c, parts: p, gate: newGate(c), total: newTurnstile(c)}
+	if err := s.openProtocols(); err != nil {
+		return nil, fmt.Errorf("provisioning: %w", err)
+	}
 	if err := s.makeDecoy(ctx); err != nil {
 		return nil, fmt.Errorf("provisioning: decoy: %w", err)
 	}
 	return s, nil
 }
 
-// Provision answers the body of a request from a source address. The answer always
-// has wire.ResponseSize bytes; where granted is false they are random, and the cause
-// is in the audit. The caller sees to it that a refusal leaves on the grid.
-func (s *Server) Provision(ctx context.Context, source string, body []byte) (answer []byte, granted bool) {
-	answer, err := s.filler()
+// Provision answers the body of a request of a version that is on, from a source address.
+// In one version every answer has as many bytes; where granted is false they are random,
+// and the cause is in the audit. The caller sees to it that a refusal leaves on the grid.
+func (s *Server) Provision(ctx context.Context, version int, source string, body []byte) (answer []byte, granted bool) {
+	answer, err := s.filler(s.protocols[version].size())
 	if err != nil {
 		s.parts.Log.ErrorContext(ctx, "provisioning", "error", err)
 		return answer, false
@@ -155,11 +182,17 @@ func (s *Server) Provision(ctx context.Context, source string, body []byte) (ans
 	failed := false
 	defer func() { s.gate.leave(v, failed, s.parts.Waiter.Now()) }()
 	s.parts.Waiter.Sleep(ctx, v.delay)
+	if version == 1 {
+		if s.total.enter(ctx, s.parts.Waiter) != nil {
+			return answer, false
+		}
+		defer func() { s.total.leave(!granted, s.parts.Waiter.Now()) }()
+	}
 	if s.gate.run(ctx) != nil {
 		return answer, false
 	}
 	defer s.gate.done()
-	a, err := s.serve(ctx, source, body)
+	a, err := s.serve(ctx, version, source, body)
 	if err != nil {
 		s.parts.Log.ErrorContext(ctx, "provisioning", "error", err)
 		return answer, false
@@ -172,36 +205,31 @@ func (s *Server) Provision(ctx context.Context, source string, body []byte) (ans
 
 // serve takes a request through the steps of PROTOCOL.md §6. An error is one of the
 // EPS's own; what is wrong with the request is in the attempt.
-func (s *Server) serve(ctx context.Context, source string, body []byte) (*attempt, error) {
-	decoded := s.decode(body)
-	decoded.source = source
+func (s *Server) serve(ctx context.Context, version int, source string, body []byte) (*attempt, error) {
+	decoded, cause := s.protocols[version].decode(body)
 	var a *attempt
 	err := s.parts.HSM.Do(ctx, func(ss *hsm.Session) error {
-		again := *decoded // a lost session starts from here
-		a = &again
+		// A lost session starts from here.
+		a = &attempt{source: source, version: version, request: decoded, cause: cause}
 		return s.exchange(ctx, ss, a)
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer clear(a.ask.Code)
+	defer clear(a.code)
 	return a, s.commit(ctx, a)
 }
 
 // exchange is all that the HSM takes part in. It makes the same calls for every
-// request; a.cause grows the first thing that was wrong.
+// request of a version; a.cause grows the first thing that was wrong.
 func (s *Server) exchange(ctx context.Context, ss *hsm.Session, a *attempt) error {
-	keys, err := s.unwrap(ctx, ss, a)
-	if err != nil {
-		return err
-	}
-	steps := []func(context.Context, *hsm.Session, hsm.Request, *attempt) error{s.openBox, s.find, s.deliver, s.answer}
+	steps := []func(context.Context, *hsm.Session, *attempt) error{s.open, s.find, s.deliver, s.respond}
 	for _, step := range steps {
-		if err := step(ctx, ss, keys, a); err != nil {
+		if err := step(ctx, ss, a); err != nil {
 			return err
 		}
 	}
-	return ss.Destroy(keys.Kt, keys.Kc)
+	return nil
 }
 
 // grantOf is what a response says of a token.

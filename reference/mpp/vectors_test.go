@@ -111,7 +111,7 @@ func TestTheFormatRefusesTheMalformedRequestsOfTheVectors(t *testing.T) {
 // build makes the request of e again, from the random bytes that e says it used.
 func (v vectors) build(t *testing.T, e exchange) (*phone.Session, []byte) {
 	t.Helper()
-	p, err := phone.NewPinned(e.Grant.EPS, &v.key(t).PublicKey, e.Suite)
+	p, err := phone.NewPinned(e.Grant.EPS, e.Suite, &v.key(t).PublicKey, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/mpp/wire"
 )
 
@@ -18,6 +19,7 @@ const (
 	CheckSuite      Check = "suite is not pinned"     // a downgrade
 	CheckRequest    Check = "answers another request" // H1
 	CheckTag        Check = "box does not open"       // not from the EPS, or changed
+	CheckMAC        Check = "MAC does not check"      // the same, in v1
 	CheckEPS        Check = "name of another EPS"
 	CheckService    Check = "another service"
 	CheckKDF        Check = "key derivation is unknown or too weak"
@@ -45,7 +47,7 @@ func (s *Session) Accept(answer []byte, now time.Time) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", CheckTag, err)
 	}
-	if err := s.suits(g, now); err != nil {
+	if err := s.pinned.suits(s.service, g, now); err != nil {
 		return nil, err
 	}
 	c, err := unwrap(s.kc, g.W)
@@ -56,15 +58,15 @@ func (s *Session) Accept(answer []byte, now time.Time) (*Device, error) {
 }
 
 // suits checks what an authentic grant says against what the phone expects.
-func (s *Session) suits(g wire.Grant, now time.Time) error {
+func (p Pinned) suits(service reference.Service, g wire.Grant, now time.Time) error {
 	skew := now.Sub(time.Unix(int64(g.Time), 0))
 	rules := []struct {
 		holds bool
 		check Check
 	}{
-		{g.EPS == s.pinned.EPS, CheckEPS},
-		{g.Service == s.service, CheckService},
-		{g.KDF == wire.KDFName && g.Iterations >= s.pinned.MinIterations, CheckKDF},
+		{g.EPS == p.EPS, CheckEPS},
+		{g.Service == service, CheckService},
+		{g.KDF == wire.KDFName && g.Iterations >= p.MinIterations, CheckKDF},
 		{skew.Abs() <= maxSkew, CheckTime},
 	}
 	for _, r := range rules {

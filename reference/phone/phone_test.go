@@ -317,7 +317,7 @@ func TestAPinnedConfigurationMustHoldTogether(t *testing.T) {
 		"no key": func(p *phone.Pinned) { p.Key = "" }, "key and more": func(p *phone.Pinned) { p.Key += p.Key },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := phone.NewPinned("eps", &key.PublicKey, 2)
+			p, err := phone.NewPinned("eps", 2, &key.PublicKey, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,22 +36,46 @@ func (p Pinned) Client() (*http.Client, error) {
 	}, nil
 }
 
-// Provision turns a registration code into a device: one request, one answer. Its
+// try is one try to get a token, under either version.
+type try interface {
+	Accept(answer []byte, now time.Time) (*Device, error)
+	Clear()
+}
+
+// Provision turns a registration code into a device: one request, one answer. The form of
+// the code says the version of MPP; one below the pinned minimum is never spoken. Its
 // errors are ErrTransport, ErrPinned, reference.ErrInvalid or a Check.
 func Provision(ctx context.Context, c *http.Client, p Pinned, service reference.Service, rc []byte, random io.Reader, clock reference.Clock) (*Device, error) {
-	if u, err := url.Parse(p.URL); err != nil || u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%w: url must begin with https://", ErrPinned)
-	}
-	s, body, err := BuildRequest(p, service, rc, random)
+	t, address, body, err := p.build(service, rc, random)
 	if err != nil {
 		return nil, err
 	}
-	defer s.Clear()
-	answer, err := post(ctx, c, p.URL, body)
+	defer t.Clear()
+	if u, err := url.Parse(address); err != nil || u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%w: url must begin with https://", ErrPinned)
+	}
+	answer, err := post(ctx, c, address, body)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTransport, err)
 	}
-	return s.Accept(answer, clock.Now())
+	return t.Accept(answer, clock.Now())
+}
+
+// build makes the request of the version that the code is for.
+func (p Pinned) build(service reference.Service, rc []byte, random io.Reader) (t try, address string, body []byte, err error) {
+	locator, _, err := reference.SplitCode(rc)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	if locator == "" {
+		s, body, err := BuildRequestV1(p, service, rc, random)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		return s, p.V1.URL, body, nil
+	}
+	s, body, err := BuildRequest(p, service, rc, random)
+	return s, p.URL, body, err
 }
 
 func post(ctx context.Context, c *http.Client, address string, body []byte) ([]byte, error) {

@@ -37,6 +37,9 @@ func BuildRequest(p Pinned, service reference.Service, rc []byte, random io.Read
 		return nil, nil, err
 	}
 	locator, digits, err := reference.SplitCode(rc)
+	if err == nil {
+		err = reference.CheckLocator(locator) // a code of v1 has none
+	}
 	if err != nil {
 		return nil, nil, err
 	}

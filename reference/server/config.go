@@ -19,6 +19,7 @@ type Config struct {
 	AuthServer Peer      `yaml:"authserver"`
 	Token      Token     `yaml:"token"`
 	Code       Code      `yaml:"registration_code"`
+	MPP        MPP       `yaml:"mpp"`
 	KDF        KDF       `yaml:"kdf"`
 	Limits     Limits    `yaml:"limits"`
 }
@@ -88,6 +89,12 @@ type Code struct {
 	Failures int           `yaml:"failures"` // that kill it
 }
 
+// MPP says which versions of the provisioning protocol are on: 2, or 1, the literal
+// protocol of seed 000 §6.3 (mpp/PROTOCOL-1.md), or both.
+type MPP struct {
+	Versions []int `yaml:"versions"`
+}
+
 // KDF is the work of turning a PIN into a KEK (PBKDF2-HMAC-SHA-256).
 type KDF struct {
 	Iterations int `yaml:"iterations"`
@@ -99,6 +106,8 @@ type Limits struct {
 	SourceRate  float64       `yaml:"source_rate"`  // failed provisionings a second and address
 	SourceBurst int           `yaml:"source_burst"` // of them at once
 	Queue       int           `yaml:"queue"`        // provisionings under way or waiting
+	V1Rate      float64       `yaml:"v1_rate"`      // failed provisionings of MPP v1 a second, from all addresses
+	V1Burst     int           `yaml:"v1_burst"`     // of them at once
 	Shutdown    time.Duration `yaml:"shutdown"`     // for calls under way when the process ends
 }
 
@@ -118,10 +127,14 @@ func Default() Config {
 			Name: "authserver", URL: "https://127.0.0.1:7443", CA: "pki/ca.pem",
 			Certificate: "pki/eps-plugin.pem", Key: "pki/eps-plugin.key", Timeout: 5 * time.Second,
 		},
-		Token:  Token{Suite: "HOTP-SHA256-6", PINDigits: 6},
-		Code:   Code{Digits: 11, Validity: 24 * time.Hour, Failures: 5},
-		KDF:    KDF{Iterations: 100_000},
-		Limits: Limits{BankBody: 64 << 10, SourceRate: 10, SourceBurst: 50, Queue: 1024, Shutdown: 10 * time.Second},
+		Token: Token{Suite: "HOTP-SHA256-6", PINDigits: 6},
+		Code:  Code{Digits: 11, Validity: 24 * time.Hour, Failures: 5},
+		MPP:   MPP{Versions: []int{2}},
+		KDF:   KDF{Iterations: 100_000},
+		Limits: Limits{
+			BankBody: 64 << 10, SourceRate: 10, SourceBurst: 50, Queue: 1024, V1Rate: 1, V1Burst: 64,
+			Shutdown: 10 * time.Second,
+		},
 	}
 }
 

@@ -111,7 +111,7 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if c, err := Load(path, nil); err == nil && c.check() != nil {
+		if c, err := Load(path, nil); err == nil && c.Check() != nil {
 			t.Errorf("accepted %q", text)
 		}
 	})

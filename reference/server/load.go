@@ -6,10 +6,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api/strict"
+	"github.com/epsbench/epsbench/reference/enroll"
 )
 
 // Prefixes of the environment variables that override a file: EPS_HSM_LABEL for
@@ -30,7 +32,7 @@ func Load(path string, environ []string) (Config, error) {
 		return Config{}, err
 	}
 	c.Resolve(filepath.Dir(path))
-	return c, c.check()
+	return c, c.Check()
 }
 
 // LoadAuthServer reads authserver.yaml as Load reads eps.yaml.
@@ -129,8 +131,8 @@ func first(rules []rule) error {
 // that is guessed at.
 const falseAcceptance = 2048
 
-// check refuses what would be unsafe or cannot work. What Parts bring is not looked at.
-func (c Config) check() error {
+// Check refuses what would be unsafe or cannot work. What Parts bring is not looked at.
+func (c Config) Check() error {
 	return first(append([]rule{
 		{1 <= len(c.Name) && len(c.Name) <= 64, "name: want 1 to 64 characters"},
 		{c.Node != "", "node: must be named"},
@@ -141,8 +143,22 @@ func (c Config) check() error {
 			"registration_code.failures: want 1 to 10^digits/2048, or a guess succeeds too often"},
 		{c.Code.Validity > 0, "registration_code.validity: must be more than zero"},
 		{c.KDF.Iterations >= 1, "kdf.iterations: must be at least 1"},
-		{c.Limits.BankBody > 0 && c.Limits.SourceRate > 0 && c.Limits.SourceBurst > 0 && c.Limits.Queue > 0, "limits: must be more than zero"},
+		{c.Limits.BankBody > 0 && c.Limits.SourceRate > 0 && c.Limits.SourceBurst > 0 && c.Limits.Queue > 0 &&
+			c.Limits.V1Rate > 0 && c.Limits.V1Burst > 0, "limits: must be more than zero"},
+		{versions(c.MPP.Versions), "mpp.versions: want 1, 2 or both, each once"},
+		{!slices.Contains(c.MPP.Versions, 1) || enroll.CheckGuessing(c.Code.Digits, c.Code.Validity, c.guessing()) == nil,
+			"mpp.versions: with 1, no code could ever be issued: limits.v1_burst and limits.v1_rate × registration_code.validity admit more than 10^digits/2048 guesses"},
 	}, c.Store.rules()...))
+}
+
+// versions holds for those that there are, each once.
+func versions(of []int) bool {
+	return slices.Equal(of, []int{1}) || slices.Equal(of, []int{2}) || slices.Equal(of, []int{1, 2})
+}
+
+// guessing is the limit on guesses at codes of MPP v1.
+func (c Config) guessing() enroll.Guessing {
+	return enroll.Guessing{Rate: c.Limits.V1Rate, Burst: c.Limits.V1Burst}
 }
 
 func (c AuthServerConfig) check() error {

@@ -50,7 +50,7 @@ type Server struct {
 // and a database that is behind its audit anchor.
 func New(ctx context.Context, c Config, p Parts) (*Server, error) {
 	p.complete()
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	s := &Server{config: c, parts: p}
@@ -140,7 +140,7 @@ func (s *Server) listen(context.Context) error {
 		handler http.Handler
 	}{
 		{api.Bank, s.config.Listeners.Bank, surface.Bank(s.bank())},
-		{api.Public, s.config.Listeners.Public, surface.Public(s.mpp.Handler())},
+		{api.Public, s.config.Listeners.Public, surface.Public(s.mpp.Handlers())},
 		{api.Operations, s.config.Listeners.Operations, surface.Operations(s.operations())},
 	} {
 		if err := s.open(string(l.name), l.config, s.parts.Wrap(string(l.name), l.handler)); err != nil {
@@ -153,7 +153,7 @@ func (s *Server) listen(context.Context) error {
 func (s *Server) bank() api.BankParts {
 	return api.BankParts{
 		Enroll: s.enroll, Store: s.parts.Store, Ready: s.ready, Limit: s.config.Limits.BankBody,
-		Info: api.Info{Name: s.config.Name, Node: s.config.Node, Version: Version, MPP: []int{2}},
+		Info: api.Info{Name: s.config.Name, Node: s.config.Node, Version: Version, MPP: s.config.MPP.Versions},
 	}
 }
 

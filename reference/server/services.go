@@ -36,6 +36,7 @@ func (s *Server) newEnroll() (*enroll.Service, error) {
 		AuthServer: s.config.AuthServer.Name, Suite: s.config.Token.Suite, PINDigits: s.config.Token.PINDigits,
 		CodeDigits: s.config.Code.Digits, CodeTries: s.config.Code.Failures, Validity: s.config.Code.Validity,
 		Iterations: s.config.KDF.Iterations, CreateTimeout: s.config.AuthServer.Timeout,
+		Versions: s.config.MPP.Versions, Guessing: s.config.guessing(),
 	}, p)
 }
 
@@ -46,8 +47,9 @@ func (s *Server) newMPP(ctx context.Context) (*mpp.Server, error) {
 	}
 	s.parts.MPP(&p)
 	return mpp.New(ctx, mpp.Config{
-		EPS: s.config.Name, CodeTries: s.config.Code.Failures, Rate: rate.Limit(s.config.Limits.SourceRate),
-		Burst: s.config.Limits.SourceBurst, Waiting: s.config.Limits.Queue,
+		EPS: s.config.Name, Versions: s.config.MPP.Versions, CodeTries: s.config.Code.Failures,
+		Rate: rate.Limit(s.config.Limits.SourceRate), Burst: s.config.Limits.SourceBurst, Waiting: s.config.Limits.Queue,
+		TotalRate: rate.Limit(s.config.Limits.V1Rate), TotalBurst: s.config.Limits.V1Burst,
 	}, p)
 }
 

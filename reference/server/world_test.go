@@ -197,7 +197,7 @@ func (w *world) enrol(user string) enrolled {
 // provision plays the phone.
 func (w *world) provision(code string) (*phone.Device, error) {
 	w.t.Helper()
-	pinned, err := phone.NewPinned("eps", w.eps.Keys().MPPPublic(), uint64(w.hsm.Suites()[0]))
+	pinned, err := phone.NewPinned("eps", uint64(w.hsm.Suites()[0]), w.eps.Keys().MPPPublic(2), nil)
 	w.check(err)
 	ca, err := os.ReadFile(w.in("ca.pem"))
 	w.check(err)

@@ -53,7 +53,12 @@ type Reader interface {
 	TokenOf(reference.Service, reference.User) (reference.Token, error) // the one that is not cancelled or revoked
 	CodeByLocator(locator string) (reference.RegistrationCode, error)
 	CodeOf(reference.TokenID) (reference.RegistrationCode, error) // the newest
+	// CodeByIndex finds a code of MPP v1, which has no locator. No two codes have one index.
+	CodeByIndex(index []byte) (reference.RegistrationCode, error)
 	LiveCodes() (int, error)
+	// GuessableCodes counts the codes that a guess without a locator is tried against: those
+	// of MPP v1 that are live, and not expired at a time.
+	GuessableCodes(at time.Time) (int, error)
 	RowVersion(reference.TokenID) (uint64, error) // of the newest audit record that carries one
 	Outbox(limit int) ([]OutboxEntry, error)
 	AuditRecords(query AuditQuery) ([]AuditRecord, error)
@@ -68,7 +73,7 @@ type Tx interface {
 	InsertToken(reference.Token) error // reference.ErrExists for an id, or a second live token of a user
 	// MoveToken changes State and RowVersion if they still are what was read, else reference.ErrConflict.
 	MoveToken(id reference.TokenID, from, to reference.State, fromVersion, toVersion uint64, at time.Time) error
-	InsertCode(reference.RegistrationCode) error // reference.ErrExists for a locator
+	InsertCode(reference.RegistrationCode) error // reference.ErrExists for a locator or an index
 	// UseCode turns a live, unexpired code into a used one, else reference.ErrConflict.
 	UseCode(locator string, at time.Time) error
 	// CountFailure adds one failure to a live code and kills it at max, else reference.ErrConflict.

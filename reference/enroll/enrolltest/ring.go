@@ -13,10 +13,10 @@ import (
 
 // Ring is the keys of an EPS and the authentication server's side of TRK, on one token.
 type Ring struct {
-	dbk, idx, audit, mpp, trk, trkUnwrap, ask *hsm.Resident
+	dbk, idx, audit, trk, trkUnwrap, ask *hsm.Resident
 
-	public *rsa.PublicKey
-	kid    []byte
+	mpp    map[int]*hsm.Resident // by version, like the others
+	public map[int]*rsa.PublicKey
 }
 
 var (
@@ -41,7 +41,7 @@ func token(t testing.TB) (*hsm.HSM, *Ring) {
 
 func newRing(t testing.TB, h *hsm.HSM) *Ring {
 	t.Helper()
-	r := &Ring{}
+	r := &Ring{public: map[int]*rsa.PublicKey{}}
 	var wrapped []byte
 	must(t, h.Do(context.Background(), func(ss *hsm.Session) error {
 		master, err := ss.GenerateMasterKey("MK-DBK", hsm.MKDBK)
@@ -60,13 +60,16 @@ func newRing(t testing.TB, h *hsm.HSM) *Ring {
 		must(t, err)
 		_, err = ss.KeepAs("TRK-UNWRAP", hsm.TRKUnwrap, trk)
 		must(t, err)
-		_, r.public, err = ss.GenerateRSA("MPP", 2048, hsm.UnwrapRequest)
+		_, r.public[1], err = ss.GenerateRSA("MPP/1", 2048, hsm.DecryptsV1)
+		must(t, err)
+		_, r.public[2], err = ss.GenerateRSA("MPP/2", 2048, hsm.UnwrapRequest)
 		return err
 	}))
 	found := func(label string) *hsm.Resident {
 		return h.Resident(label, func(ss *hsm.Session) (hsm.Key, error) { return ss.Find(label) })
 	}
-	r.idx, r.audit, r.mpp, r.trk = found("IDX"), found("AUDIT"), found("MPP"), found("TRK")
+	r.idx, r.audit, r.trk = found("IDX"), found("AUDIT"), found("TRK")
+	r.mpp = map[int]*hsm.Resident{1: found("MPP/1"), 2: found("MPP/2")}
 	r.trkUnwrap, r.ask = found("TRK-UNWRAP"), found("ASK")
 	r.dbk = h.Resident("DBK", func(ss *hsm.Session) (hsm.Key, error) {
 		master, err := ss.Find("MK-DBK")
@@ -75,9 +78,6 @@ func newRing(t testing.TB, h *hsm.HSM) *Ring {
 		}
 		return ss.UnwrapUnderMaster(master, wrapped, hsm.DBK)
 	})
-	var err error
-	r.kid, err = wire.KeyID(r.public)
-	must(t, err)
 	return r
 }
 
@@ -92,8 +92,16 @@ func (r *Ring) TRK(ctx context.Context, _ string) (hsm.Key, uint32, error) {
 	return k, 1, err
 }
 
-func (r *Ring) MPPPrivate(ctx context.Context) (hsm.Key, error) { return r.mpp.Key(ctx) }
+func (r *Ring) MPPPrivate(ctx context.Context, version int) (hsm.Key, error) {
+	return r.mpp[version].Key(ctx)
+}
 
-func (r *Ring) MPPPublic() *rsa.PublicKey { return r.public }
+func (r *Ring) MPPPublic(version int) *rsa.PublicKey { return r.public[version] }
 
-func (r *Ring) KeyID() []byte { return r.kid }
+func (r *Ring) KeyID(version int) []byte {
+	kid, err := wire.KeyID(r.public[version])
+	if err != nil {
+		panic(err) // RSA public keys can be encoded
+	}
+	return kid
+}

@@ -129,7 +129,7 @@ func (g Grant) Seal(key, h2 []byte) ([]byte, error) {
 }
 
 func (g Grant) layout() ([]byte, error) {
-	if err := g.check(); err != nil {
+	if err := g.Check(); err != nil {
 		return nil, err
 	}
 	b, err := Encode(g)
@@ -161,10 +161,10 @@ func parseGrant(plain []byte) (Grant, error) {
 	if end > len(plain) || !zero(plain[end:]) {
 		return g, fmt.Errorf("%w: grant length or padding", ErrFormat)
 	}
-	if err := decode(plain[2:end], &g); err != nil {
+	if err := Decode(plain[2:end], &g); err != nil {
 		return g, fmt.Errorf("grant: %w", err)
 	}
-	return g, g.check()
+	return g, g.Check()
 }
 
 func zero(b []byte) bool {

@@ -15,7 +15,7 @@ var encoding, errEncoding = func() (cbor.EncMode, error) {
 	return o.EncMode()
 }()
 
-// decoding refuses early what the comparison in decode would refuse anyway, and
+// decoding refuses early what the comparison in Decode would refuse anyway, and
 // bounds what a hostile body can make the decoder do.
 var decoding, errDecoding = cbor.DecOptions{
 	DupMapKey:         cbor.DupMapKeyEnforcedAPF,
@@ -40,9 +40,9 @@ func Encode(v any) ([]byte, error) {
 	return b, nil
 }
 
-// decode reads b into v and refuses every other spelling of the same values:
+// Decode reads b into v and refuses every other spelling of the same values:
 // what it read must encode to b again.
-func decode(b []byte, v any) error {
+func Decode(b []byte, v any) error {
 	if errDecoding != nil {
 		return fmt.Errorf("CBOR options: %w", errDecoding)
 	}

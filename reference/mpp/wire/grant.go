@@ -33,7 +33,8 @@ var rules = []struct {
 	}},
 }
 
-func (g Grant) check() error {
+// Check says what is wrong with a grant, if anything is.
+func (g Grant) Check() error {
 	for _, r := range rules {
 		if !r.holds(g) {
 			return fmt.Errorf("%w: grant: %s", ErrFormat, r.field)

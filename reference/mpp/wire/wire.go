@@ -48,8 +48,8 @@ const (
 	maxModulus  = 512
 )
 
-// ErrFormat is every message that PROTOCOL.md does not allow.
-var ErrFormat = errors.New("not an MPP v2 message")
+// ErrFormat is every message that PROTOCOL.md, or PROTOCOL-1.md for v1, does not allow.
+var ErrFormat = errors.New("not an MPP message")
 
 // Request is what a phone sends.
 type Request struct {
@@ -97,10 +97,10 @@ func DecodeRequest(body []byte) (Request, RequestHeader, error) {
 	if len(body) > MaxRequest {
 		return q, h, fmt.Errorf("%w: %d bytes", ErrFormat, len(body))
 	}
-	if err := decode(body, &q); err != nil {
+	if err := Decode(body, &q); err != nil {
 		return q, h, fmt.Errorf("request: %w", err)
 	}
-	if err := decode(q.Header, &h); err != nil {
+	if err := Decode(q.Header, &h); err != nil {
 		return q, h, fmt.Errorf("request header: %w", err)
 	}
 	if len(q.Box) != RequestBox {
@@ -130,10 +130,10 @@ func DecodeResponse(body []byte) (Response, ResponseHeader, error) {
 	if len(body) != ResponseSize {
 		return p, h, fmt.Errorf("%w: response of %d bytes", ErrFormat, len(body))
 	}
-	if err := decode(body, &p); err != nil {
+	if err := Decode(body, &p); err != nil {
 		return p, h, fmt.Errorf("response: %w", err)
 	}
-	if err := decode(p.Header, &h); err != nil {
+	if err := Decode(p.Header, &h); err != nil {
 		return p, h, fmt.Errorf("response header: %w", err)
 	}
 	if len(p.Box) != responseBox || len(h.H1) != sha256.Size {

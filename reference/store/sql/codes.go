@@ -7,9 +7,11 @@ import (
 )
 
 const (
-	codeColumns  = "locator, code_index, token, service, state, failures, expires, created"
-	insertCode   = "INSERT INTO codes (" + codeColumns + ") VALUES (?,?,?,?,?,?,?,?)"
+	codeColumns  = "locator, code_index, mpp, token, service, state, failures, expires, created"
+	insertCode   = "INSERT INTO codes (" + codeColumns + ") VALUES (?,?,?,?,?,?,?,?,?)"
 	selectCode   = "SELECT " + codeColumns + " FROM codes WHERE locator = ?"
+	selectIndex  = "SELECT " + codeColumns + " FROM codes WHERE code_index = ?"
+	countGuesses = "SELECT COUNT(*) FROM codes WHERE mpp = 1 AND state = 'live' AND expires > ?"
 	selectCodeOf = "SELECT " + codeColumns + " FROM codes WHERE token = ? ORDER BY created DESC, id DESC LIMIT 1"
 	countLive    = "SELECT COUNT(*) FROM codes WHERE state = 'live'"
 	useCode      = "UPDATE codes SET state = 'used' WHERE locator = ? AND state = 'live' AND expires > ?"
@@ -21,7 +23,7 @@ const (
 
 func scanCode(row scanner) (c reference.RegistrationCode, err error) {
 	var expires, created int64
-	err = row.Scan(&c.Locator, &c.Index, &c.Token, &c.Service, &c.State, &c.Failures, &expires, &created)
+	err = row.Scan(&c.Locator, &c.Index, &c.MPP, &c.Token, &c.Service, &c.State, &c.Failures, &expires, &created)
 	c.Index = orNil(c.Index)
 	c.Expires, c.Created = fromMicros(expires), fromMicros(created)
 	return c, err
@@ -30,6 +32,16 @@ func scanCode(row scanner) (c reference.RegistrationCode, err error) {
 // CodeByLocator implements store.Reader.
 func (t epsTx) CodeByLocator(locator string) (reference.RegistrationCode, error) {
 	return get(t.turn, scanCode, selectCode, locator)
+}
+
+// CodeByIndex implements store.Reader.
+func (t epsTx) CodeByIndex(index []byte) (reference.RegistrationCode, error) {
+	return get(t.turn, scanCode, selectIndex, bytes(index))
+}
+
+// GuessableCodes implements store.Reader.
+func (t epsTx) GuessableCodes(at time.Time) (int, error) {
+	return get(t.turn, scanNumber[int], countGuesses, micros(at))
 }
 
 // CodeOf implements store.Reader.
@@ -47,7 +59,7 @@ func scanNumber[T any](row scanner) (n T, err error) {
 
 // InsertCode implements store.Tx.
 func (t epsTx) InsertCode(c reference.RegistrationCode) error {
-	_, err := t.write(insertCode, c.Locator, bytes(c.Index), c.Token, c.Service, c.State, c.Failures,
+	_, err := t.write(insertCode, c.Locator, bytes(c.Index), c.MPP, c.Token, c.Service, c.State, c.Failures,
 		micros(c.Expires), micros(c.Created))
 	return err
 }

@@ -12,19 +12,21 @@ type Lookup struct {
 	Args   []any // an example
 }
 
-// EPSLookups are the lookups of an EPS, with a token, a locator and a node as examples.
-func EPSLookups(t reference.Token, locator, node string) []Lookup {
+// EPSLookups are the lookups of an EPS, with a token, a code and a node as examples.
+func EPSLookups(t reference.Token, c reference.RegistrationCode, node string) []Lookup {
 	ofToken, tokenArgs := recordsQuery(store.AuditQuery{Token: t.ID, Limit: 10})
 	ofNode, nodeArgs := recordsQuery(store.AuditQuery{Node: node, After: 100, Limit: 10})
 	return []Lookup{
 		{"Token", selectToken, []any{t.ID}},
 		{"TokenOf", selectTokenOf, []any{t.Service, t.User}},
 		{"MoveToken", moveToken, []any{t.State, t.RowVersion + 1, 0, t.ID, t.State, t.RowVersion}},
-		{"CodeByLocator", selectCode, []any{locator}},
+		{"CodeByLocator", selectCode, []any{c.Locator}},
+		{"CodeByIndex", selectIndex, []any{c.Index}},
+		{"GuessableCodes", countGuesses, []any{0}},
 		{"CodeOf", selectCodeOf, []any{t.ID}},
 		{"LiveCodes", countLive, nil},
-		{"UseCode", useCode, []any{locator, 0}},
-		{"CountFailure", countFailure, []any{5, locator}},
+		{"UseCode", useCode, []any{c.Locator, 0}},
+		{"CountFailure", countFailure, []any{5, c.Locator}},
 		{"RetireCodes", retireCodes, []any{t.ID}},
 		{"RowVersion", rowVersion, []any{t.ID}},
 		{"Outbox", selectOutbox, []any{10}},

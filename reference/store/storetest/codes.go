@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -124,4 +125,43 @@ func testCodesOfToken(t *testing.T, st store.EPS) {
 		}
 		return reference.ErrConflict
 	}(), nil)
+}
+
+// testCodesWithoutLocator: those of MPP v1 are found by their index, and counted.
+func testCodesWithoutLocator(t *testing.T, st store.EPS) {
+	k := newToken("literal", 1)
+	code := newCode(k.ID, "LITERAL1")
+	code.MPP = 1
+	guessable := func(at time.Time) (n int) {
+		view(t, st, func(tx store.Reader) (err error) {
+			n, err = tx.GuessableCodes(at)
+			return err
+		})
+		return n
+	}
+	before := guessable(now)
+	update(t, st, func(tx store.Tx) error {
+		return errors.Join(tx.InsertToken(k), tx.InsertCode(code), tx.InsertCode(newCode(k.ID, "NOGUESS1")))
+	})
+	view(t, st, func(tx store.Reader) error {
+		if got, err := tx.CodeByIndex(code.Index); err != nil || !reflect.DeepEqual(got, code) {
+			t.Errorf("by its index %+v, %v", got, err)
+		}
+		_, err := tx.CodeByIndex([]byte("of nobody"))
+		want(t, "an unknown index", err, reference.ErrNotFound)
+		return nil
+	})
+	if n := guessable(now); n != before+1 {
+		t.Errorf("%d codes can be guessed, before one of v1 and one of v2 %d", n, before)
+	}
+	if n := guessable(code.Expires); n != before {
+		t.Errorf("%d codes can be guessed when it has expired, before it %d", n, before)
+	}
+	other := newCode(k.ID, "LITERAL2")
+	other.Index = code.Index
+	want(t, "an index twice", st.Update(context.Background(), func(tx store.Tx) error { return tx.InsertCode(other) }), reference.ErrExists)
+	update(t, st, func(tx store.Tx) error { return tx.UseCode(code.Locator, now) })
+	if n := guessable(now); n != before {
+		t.Errorf("%d codes can be guessed when it is used, before it %d", n, before)
+	}
 }

@@ -133,7 +133,8 @@ func newToken(name string, n int) reference.Token {
 // newCode is a live code of a token, good for an hour.
 func newCode(token reference.TokenID, locator string) reference.RegistrationCode {
 	return reference.RegistrationCode{
-		Locator: locator, Index: []byte("\x00keyed index of thirty-two bytes"), Token: token, Service: "bank.example",
+		Locator: locator, Index: fmt.Appendf(nil, "\x00keyed index of a code, %8s", locator), MPP: 2,
+		Token: token, Service: "bank.example",
 		State: reference.CodeLive, Expires: now.Add(time.Hour), Created: now,
 	}
 }

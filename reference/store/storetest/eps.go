@@ -26,6 +26,7 @@ func TestEPS(t *testing.T, e Engine) {
 		{"a token moves only from what was read", testMoveToken},
 		{"a code is used once", testUseCode},
 		{"failures kill a code", testCountFailure},
+		{"a code without a locator is found by its index", testCodesWithoutLocator},
 		{"codes of a token", testCodesOfToken},
 		{"keys", testKeys},
 		{"outbox", testOutbox},

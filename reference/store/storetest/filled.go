@@ -49,7 +49,7 @@ func testFilled(t *testing.T, e Engine) {
 	if _, err := raw.Write.Exec(e.Analyze); err != nil {
 		t.Fatal(err)
 	}
-	wantIndexed(t, e, raw, sql.EPSLookups(newToken("filled", 1001), "FI001001", node))
+	wantIndexed(t, e, raw, sql.EPSLookups(newToken("filled", 1001), newCode(tokenID("filled", 1001), "FI001001"), node))
 	view(t, st, func(tx store.Reader) error {
 		k, err := tx.TokenOf("bank.example", "filled 1001")
 		if k.ID != tokenID("filled", 1001) {
