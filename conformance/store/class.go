@@ -128,7 +128,7 @@ var details = func() map[string]*regexp.Regexp {
 	all := map[string]*regexp.Regexp{}
 	for name, pattern := range map[string]string{
 		"locator": `"[0-9A-HJKMNP-TV-Z]{8}"`, "suite": `"[A-Z0-9-]{1,24}"`, "user": `"[a-z]*(-[a-z0-9]{1,16})*"`,
-		"cause": `"[A-Za-z ]{1,40}"`, "source": `"[0-9a-f.:]{2,45}"`, "failures": `\d{1,4}`, "code": `"[a-z]{1,10}"`,
+		"mpp": `[12]`, "cause": `"[A-Za-z ]{1,40}"`, "source": `"[0-9a-f.:]{2,45}"`, "failures": `\d{1,4}`, "code": `"[a-z]{1,10}"`,
 		"listener": `"[a-z]{1,12}"`, "method": `"[A-Za-z]{1,8}"`, "route": `"[/a-z0-9{}.-]{0,64}"`, "status": `\d{3}`,
 		"traceid": `"[0-9A-Za-z-]{8,40}"`, "count": `\d{1,9}`, "second": `"[0-9T:Z-]{20}"`,
 		"version": `"[0-9.]{1,12}"`, "store": `"[A-Za-z0-9 .:+~-]{1,80}"`, "hsm": `"[A-Za-z0-9 #().,+/_-]{1,80}"`, "token": `"[a-z-]{1,32}"`,

@@ -37,6 +37,7 @@ var expected = map[string]class{
 	"eps.codes.id":         count,
 	"eps.codes.locator":    one(`[0-9A-HJKMNP-TV-Z]{8}`),
 	"eps.codes.code_index": mac(32),
+	"eps.codes.mpp":        one(`[12]`),
 	"eps.codes.token":      tokenID,
 	"eps.codes.service":    service,
 	"eps.codes.state":      one(`live|used|killed|retired`),
