@@ -25,7 +25,7 @@ type Claim struct {
 	Method  string // what is tried and observed: observable, oracle, evidence
 	Status  Status
 	Needs   []Capability // of the spec that judges it
-	Reading string       // where the design answers by other means than the letter: how
+	Reading string       // where the target answers by other means than the letter: how
 	Collect string       // what evidence people have to give, of all or a part of it
 	Only    Predicate    // nil: applies to every target of the kind
 	Why     string       // it does not apply, or will never be automated, in words

@@ -1,7 +1,10 @@
 package conformance
 
-// weights orders the verdicts of cases: the first that occurs is the claim's.
-var weights = []Verdict{Fail, HarnessError, Blocked, Excluded, Inconclusive, Warn, Pass, NotImplemented, NotApplicable}
+// Verdicts lists every verdict, the gravest first: of the cases of a claim the first that
+// occurs is the claim's. Nobody's case ends MANUAL or NOT-AUTOMATED.
+func Verdicts() []Verdict {
+	return []Verdict{Fail, HarnessError, Blocked, Excluded, Inconclusive, Warn, Pass, NotImplemented, NotApplicable, Manual, Unautomated}
+}
 
 // Fold gives the verdict of a claim from the results of its cases; those of other claims
 // in results are left out. A claim that nobody judges is MANUAL or NOT-AUTOMATED by its
@@ -13,7 +16,7 @@ func Fold(c Claim, results []Result) Verdict {
 			seen[r.Verdict] = true
 		}
 	}
-	for _, v := range weights {
+	for _, v := range Verdicts() {
 		if seen[v] {
 			return v
 		}

@@ -165,7 +165,8 @@ type Unlocker interface {
 	ConfirmUnlock(ctx context.Context, operator int, unlock string) error
 }
 
-// SeedImporter puts a known seed into the authentication server, as a test would.
+// SeedImporter puts a known seed into the authentication server, as a test would. A seed
+// that the target turns down gives a *Refused.
 type SeedImporter interface {
 	ImportSeed(ctx context.Context, s Seed) (token string, err error)
 }

@@ -64,7 +64,7 @@ func Summarise(cs []Claim, baseline *Diff) Summary {
 	e, sentence := End(f)
 	s := Summary{Verdicts: map[conformance.Verdict]int{}, Exit: e.Exit, Word: e.Word, Sentence: sentence,
 		Complete: f.Open == 0 && f.Cases > 0, Cases: f.Cases}
-	for _, v := range Verdicts() {
+	for _, v := range conformance.Verdicts() {
 		s.Verdicts[v] = 0
 	}
 	for _, c := range cs {

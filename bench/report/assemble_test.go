@@ -19,7 +19,7 @@ func TestEveryRowOfTheCatalogueIsInTheReport(t *testing.T) {
 	for _, n := range r.Summary.Verdicts {
 		total += n
 	}
-	if total != len(rows) || len(r.Summary.Verdicts) != len(report.Verdicts()) {
+	if total != len(rows) || len(r.Summary.Verdicts) != len(conformance.Verdicts()) {
 		t.Errorf("the verdicts count %d claims in %d words", total, len(r.Summary.Verdicts))
 	}
 	for i, row := range rows {

@@ -52,7 +52,7 @@ func TestWhatAClaimDoesToTheRun(t *testing.T) {
 		conformance.Unautomated:    {0, 0},
 	}
 	passed := report.Claim{ID: "P", Level: conformance.Must, Verdict: conformance.Pass, Cases: []report.Case{{}}}
-	for _, v := range report.Verdicts() {
+	for _, v := range conformance.Verdicts() {
 		want, known := exits[v]
 		if !known {
 			t.Errorf("no row for %s", v)

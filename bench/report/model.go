@@ -69,7 +69,7 @@ type Claim struct {
 
 	Status     conformance.Status `json:"status,omitempty"`
 	Method     string             `json:"method,omitempty"`  // what is tried and observed
-	Reading    string             `json:"reading,omitempty"` // where the design answers by other means than the letter
+	Reading    string             `json:"reading,omitempty"` // where the target answers by other means than the letter
 	Collect    string             `json:"collect,omitempty"` // evidence that people must bring
 	Needs      []string           `json:"needs,omitempty"`
 	Mutants    []Mutant           `json:"mutants,omitempty"`    // broken targets that this claim must catch
@@ -102,13 +102,4 @@ type Plot struct {
 type Mutant struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
-}
-
-// Verdicts lists every verdict word, the gravest first; the order of the report.
-func Verdicts() []conformance.Verdict {
-	return []conformance.Verdict{
-		conformance.Fail, conformance.HarnessError, conformance.Blocked,
-		conformance.Inconclusive, conformance.Excluded, conformance.Warn, conformance.Pass,
-		conformance.NotImplemented, conformance.NotApplicable, conformance.Manual, conformance.Unautomated,
-	}
 }

@@ -31,7 +31,7 @@ func TestJSONIsValidAndComesBack(t *testing.T) {
 	if err != nil || !bytes.Equal(data, again) {
 		t.Errorf("a report read and written is another (%v)", err)
 	}
-	for _, v := range report.Verdicts() {
+	for _, v := range conformance.Verdicts() {
 		if r.Summary.Verdicts[v] == 0 && v != conformance.NotImplemented && v != conformance.NotApplicable {
 			t.Errorf("the sample has no %s", v)
 		}

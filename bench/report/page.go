@@ -207,7 +207,7 @@ func tally[T any](items []T, verdict func(T) conformance.Verdict) []part {
 		n[verdict(i)]++
 	}
 	var parts []part
-	for _, v := range Verdicts() {
+	for _, v := range conformance.Verdicts() {
 		if n[v] > 0 {
 			parts = append(parts, part{v, n[v]})
 		}
@@ -247,7 +247,7 @@ func families(r Report) (judged, waiting []familyBar) {
 func view(c Claim, repeat string) claimView {
 	v := claimView{Claim: c, Open: c.Verdict == conformance.Fail || c.Verdict == conformance.HarnessError && len(c.Cases) > 0, Many: len(c.Cases) > manyCases}
 	order := map[conformance.Verdict]int{}
-	for i, verdict := range Verdicts() {
+	for i, verdict := range conformance.Verdicts() {
 		order[verdict] = i
 	}
 	v.Cases = slices.Clone(c.Cases)

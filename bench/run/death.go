@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // explain says why a child has no end record; nil when it has one, or said that
@@ -40,7 +42,7 @@ func ending(state *os.ProcessState) string {
 		return "it could not be waited for"
 	}
 	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return "killed by " + ws.Signal().String()
+		return "killed by " + unix.SignalName(ws.Signal())
 	}
 	return state.String()
 }

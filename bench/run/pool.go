@@ -44,7 +44,7 @@ func (p Pool) Run(ctx context.Context, jobs []Job, watch func(Event)) []Outcome 
 			outcomes[i] = p.one(ctx, job, tell)
 			if o := &outcomes[i]; o.Unusable != nil && job.Options.Mutant == "" {
 				if ctx.Err() != nil { // it was told to stop, which is no cause
-					o.Unusable, o.Stopped = nil, true
+					o.Unusable, o.Stopped, o.Death = nil, true, errStopped.Error()
 				}
 				cancel()
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api/pki"
+	"github.com/epsbench/epsbench/reference/api/problem"
 	"github.com/epsbench/epsbench/reference/authserver/authclient"
 )
 
@@ -238,5 +239,14 @@ func (s *system) ImportSeed(ctx context.Context, seed conformance.Seed) (string,
 		Service: reference.Service(seed.Service), User: reference.User(seed.User), Suite: seed.Suite,
 		Counter: seed.Counter, Secret: reference.NewSecret(bytes.Clone(seed.Secret)),
 	})
-	return string(id), err
+	return string(id), refused(err)
+}
+
+// refused gives what the authentication server turned down as the suites know it.
+func refused(err error) error {
+	var p problem.Problem
+	if errors.As(err, &p) {
+		return &conformance.Refused{Status: p.Status, Title: p.Title}
+	}
+	return err
 }

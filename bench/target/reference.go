@@ -20,6 +20,7 @@ import (
 	"github.com/epsbench/epsbench/conformance/mutants"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
 	"github.com/epsbench/epsbench/reference/api/pki"
+	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/server"
 )
@@ -59,6 +60,7 @@ type system struct {
 	opened  []func() error // HSM sessions of the two
 	hsm     *hsm.HSM       // of the EPS
 	serving chan error
+	rules   authserver.Rules // of the authentication server, without a mutant
 	clients clients
 	twins   []*system
 }

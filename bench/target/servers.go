@@ -82,6 +82,9 @@ func (s *system) startAuthServer(ctx context.Context) error {
 	c := server.DefaultAuthServer()
 	c.Listeners.Plugin.Address, c.Listeners.Auth.Address = anyPort, anyPort
 	c.Resolve(s.dir)
+	if s.rules, err = c.Validation.Rules.Complete(); err != nil {
+		return err
+	}
 	if s.seams.AuthConfig != nil {
 		s.seams.AuthConfig(&c)
 	}
@@ -128,7 +131,17 @@ func (s *system) startEPS(ctx context.Context) error {
 	return err
 }
 
+// config is what the EPS starts with.
 func (s *system) config() server.Config {
+	c := s.settings()
+	if s.seams.Config != nil {
+		s.seams.Config(&c)
+	}
+	return c
+}
+
+// settings are those of the EPS without a mutant.
+func (s *system) settings() server.Config {
 	c := server.Default()
 	c.Name = s.name
 	for _, l := range []*server.Listener{&c.Listeners.Bank, &c.Listeners.Public, &c.Listeners.Operations} {
@@ -141,9 +154,6 @@ func (s *system) config() server.Config {
 		c.KDF.Iterations = n
 	}
 	c.Resolve(s.dir)
-	if s.seams.Config != nil {
-		s.seams.Config(&c)
-	}
 	return c
 }
 

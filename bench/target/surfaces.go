@@ -137,12 +137,13 @@ func (s *system) VerifyAudit(ctx context.Context) error {
 	return err
 }
 
-// Declared is what the reference EPS says of itself: the values of its configuration.
+// Declared is what the reference EPS says of itself: the values of its configuration, to
+// which a mutant does not hold.
 func (s *system) Declared() conformance.Declared {
-	c := s.config()
+	c := s.settings()
 	return conformance.Declared{
 		PINDigits: c.Token.PINDigits, CodeDigits: c.Code.Digits, CodeTries: c.Code.Failures, CodeValidity: c.Code.Validity,
-		Suite: c.Token.Suite, LockAfter: 3, LookAhead: 10, Window: 1,
+		Suite: c.Token.Suite, LockAfter: s.rules.Consecutive, LookAhead: s.rules.LookAhead, Window: s.rules.Drift,
 		KDFIterations: c.KDF.Iterations, Services: []string{"bank.example", "shop.example"}, RefusalQuantum: mpp.Quantum,
 	}
 }

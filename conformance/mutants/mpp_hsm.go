@@ -56,8 +56,8 @@ var provisioningHSM = []Mutant{
 		Break:  onModule("eps", func(m cryptoki.Module) cryptoki.Module { return openK1{m} }),
 	},
 	{
-		Name:   "the answer's header is not authenticated",
-		About:  "The HMAC under K_t leaves out version, suite, key id and request hash.",
+		Name:   "the key of the answer does not depend on its header",
+		About:  "The HMAC under K_t from which K_rsp comes leaves out version, suite, key id and request hash.",
 		Claims: []string{"ST-6.3-6", "ST-6.3-8"},
 		Reason: "the tag does not check",
 		Break:  onModule("eps", func(m cryptoki.Module) cryptoki.Module { return headless{m} }),

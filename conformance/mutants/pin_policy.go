@@ -121,13 +121,10 @@ var pinPolicy = []Mutant{
 	},
 }
 
-// rules are the limits at their largest, which are the default.
-var rules = authserver.Rules{Consecutive: 3, Candidates: math.MaxInt32, Failures: math.MaxInt32, LookAhead: 10, Drift: 1, Resynchronise: 50, Offset: 10}
-
-// withPolicy puts another policy in the place of the real one, anew at each start.
+// withPolicy puts another policy around the real one, anew at each start.
 func withPolicy(change func(authserver.Policy, reference.Clock) authserver.Policy) func(*Seams) {
 	return func(s *Seams) {
-		s.Validation = func(p *authserver.Parts) { p.Policy = change(rules, p.Clock) }
+		s.Validation = func(p *authserver.Parts) { p.Policy = change(p.Policy, p.Clock) }
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 // that a caller can look at but for the date. took is what the call took here.
 type verdict struct {
 	accepted bool
+	status   int
 	text     string
 	took     time.Duration
 }
@@ -33,7 +34,14 @@ func ask(ctx context.Context, t conformance.Target, service, user, otp string) v
 		header = http.Header{}
 	}
 	header.Del("Date")
-	return verdict{v.Accepted, fmt.Sprintf("%d %v %s", v.Status, header, v.Raw), took}
+	return verdict{v.Accepted, v.Status, fmt.Sprintf("%d %v %s", v.Status, header, v.Raw), took}
+}
+
+// judged says whether the OTP was accepted. A server that broke down has judged nothing.
+func (v verdict) judged() bool {
+	GinkgoHelper()
+	Expect(v.status).To(BeNumerically("<", http.StatusInternalServerError), "status of the answer to an OTP")
+	return v.accepted
 }
 
 func (h *holder) submit(ctx context.Context, otp string) verdict {
@@ -43,7 +51,7 @@ func (h *holder) submit(ctx context.Context, otp string) verdict {
 
 func (h *holder) accepts(ctx context.Context, otp string) bool {
 	GinkgoHelper()
-	return h.submit(ctx, otp).accepted
+	return h.submit(ctx, otp).judged()
 }
 
 // login submits the OTP of the right PIN.

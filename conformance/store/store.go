@@ -3,9 +3,9 @@
 //
 // Start at Family. census.go looks at every column; secrets.go hunts for PINs, codes and keys;
 // masters.go, wrapped.go, row.go and transport.go ask the tokens themselves; tampering.go
-// changes rows behind the target's back. What is
-// particular to the way the reference EPS stores things is in layout.go and columns.go,
-// and nowhere else.
+// changes rows behind the target's back. What is particular to the way the reference EPS
+// stores things stands in tables at the head of the file that uses it; that of every table
+// and column in layout.go and columns.go.
 package store
 
 import (

@@ -41,6 +41,8 @@ func TestConflictingUsages(t *testing.T) {
 		{"wrap, not any more, decrypt", []uint{W}, []step{{set, []*pkcs11.Attribute{off(W)}}, {set, on(D)}}},
 		{"wrap turned to decrypt in one call", []uint{W}, []step{{set, []*pkcs11.Attribute{off(W), attr(D, true)}}}},
 		{"a copy that decrypts", []uint{W}, []step{{copyOf, []*pkcs11.Attribute{off(W), attr(D, true)}}}},
+		{"a copy that gets a usage of its own", nil, []step{{copyOf, on(D)}}},
+		{"a copy without usages that gets one later", nil, []step{{copyOf, nil}, {set, on(D)}}},
 		{"a copy of a copy that encrypts", []uint{U}, []step{{copyOf, []*pkcs11.Attribute{off(U)}}, {copyOf, on(E)}}},
 	} {
 		h, err := g.CreateObject(g.s, secretKey(pkcs11.CKK_AES, random(32), on(c.first...)))
@@ -61,6 +63,11 @@ func TestConflictingUsagesOfAPair(t *testing.T) {
 	_, _, err := g.GenerateKeyPair(g.s, plain(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN),
 		append(on(pkcs11.CKA_WRAP), attr(pkcs11.CKA_MODULUS_BITS, 1024)), on(pkcs11.CKA_DECRYPT))
 	wants(t, "public wraps, private decrypts", err, pkcs11.CKR_TEMPLATE_INCONSISTENT)
+
+	_, private, err := g.GenerateKeyPair(g.s, plain(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN),
+		append(on(pkcs11.CKA_WRAP), attr(pkcs11.CKA_MODULUS_BITS, 1024)), nil)
+	check(t, err)
+	wants(t, "public wraps, private decrypts later", g.SetAttributeValue(g.s, private, on(pkcs11.CKA_DECRYPT)), pkcs11.CKR_TEMPLATE_INCONSISTENT)
 }
 
 // Without its usage attribute a key does nothing.

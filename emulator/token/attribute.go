@@ -104,9 +104,10 @@ const (
 	fWrapWithTrusted
 	fAlwaysAuthenticate
 	fNoCheckValue // no attribute: the template passed CKA_CHECK_VALUE empty
+	fTwinned      // no attribute: a copy, or half of a generated pair
 
 	fUsage   = fEncrypt | fDecrypt | fWrap | fUnwrap
-	allFlags = fNoCheckValue<<1 - 1
+	allFlags = fTwinned<<1 - 1
 )
 
 // rule is what PKCS #11 says about one attribute.

@@ -216,6 +216,8 @@ func (t *Token) GenerateKeyPair(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, 
 		return 0, 0, err
 	}
 	pub.key = mechanism.NewPublic(priv.key.Public())
+	pub.flags |= fTwinned
+	priv.flags |= fTwinned
 	publicHandle, err := s.complete(pub, generated, spec.Type, nil, login)
 	if err != nil {
 		return 0, 0, err

@@ -200,7 +200,11 @@ func (o *object) with(a []*pkcs11.Attribute, who role, why occasion) (*object, e
 			return nil, err
 		}
 	}
-	return d.finish()
+	now, err := d.finish()
+	if err != nil {
+		return nil, err
+	}
+	return now, o.settled(now, why)
 }
 
 // unchanged tells whether a value is what the object has: a copy may name it.
@@ -240,7 +244,8 @@ func (r *rule) permits(o *object, v []byte, who role, why occasion) error {
 }
 
 // CopyObject is C_CopyObject. The copy inherits every usage that the key has
-// ever had, so that conflicts of policy.go cannot be built out of two copies.
+// ever had and gets no other, so that conflicts of policy.go cannot be built out
+// of two copies.
 func (t *Token) CopyObject(sh pkcs11.SessionHandle, oh pkcs11.ObjectHandle, temp []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	s, err := t.enter(sh)
 	if err != nil {
@@ -260,6 +265,7 @@ func (t *Token) CopyObject(sh pkcs11.SessionHandle, oh pkcs11.ObjectHandle, temp
 		return 0, err
 	}
 	c.owner, c.name = nil, name{}
+	c.flags |= fTwinned
 	switch {
 	case c.is(fToken) && !s.rw:
 		return 0, rv(pkcs11.CKR_SESSION_READ_ONLY)

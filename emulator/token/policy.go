@@ -24,6 +24,17 @@ func (o *object) conflict() error {
 	return nil
 }
 
+// settled tells whether a change leaves a key the usages that can conflict as they are,
+// where another object has the same key: what that one may do is not known here, so
+// a copy and half of a pair get no such usage that they did not have from the start.
+func (o *object) settled(now *object, why occasion) error {
+	gained := now.flags & fUsage &^ o.ever
+	if gained != 0 && (why == copying || o.is(fTwinned)) {
+		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	return nil
+}
+
 // ancestry sets the attributes that tell where a key comes from, PKCS #11 v2.40
 // §4.9, §4.10 and C_CreateObject, C_UnwrapKey, C_DeriveKey.
 func (d *draft) ancestry(from origin, made uint, base *object) error {

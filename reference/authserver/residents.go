@@ -56,6 +56,7 @@ func (r *residents) take(c store.Credential) (tok *held, release func(), err err
 // find gives the entry of c, new if need be, in use by the caller, and the entries
 // that nobody needs any more. r.mu is held.
 func (r *residents) find(c store.Credential) (n *resident, doomed []*resident, err error) {
+	var version uint64 // goes on when the blob changes: nobody has believed this row yet
 	if e, ok := r.tokens[c.Token]; ok {
 		n = e.Value.(*resident)
 		if c.Version < n.version {
@@ -66,9 +67,9 @@ func (r *residents) find(c store.Credential) (n *resident, doomed []*resident, e
 			r.recent.MoveToFront(e)
 			return n, nil, nil
 		}
-		doomed = r.remove(e)
+		version, doomed = n.version, r.remove(e)
 	}
-	n = &resident{token: c.Token, blob: c.Blob, users: 1}
+	n = &resident{token: c.Token, blob: c.Blob, version: version, users: 1}
 	n.tok = newHeld(r.hsm, "TOK "+string(c.Token), loadTOK(c))
 	r.tokens[c.Token] = r.recent.PushFront(n)
 	for r.recent.Len() > r.limit {

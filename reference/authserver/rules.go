@@ -31,7 +31,7 @@ type Policy interface {
 }
 
 // Rules are the windows and the lock. A field of zero takes the largest
-// value that the design allows, which is the default; none can be raised above it.
+// value that is safe, which is the default; none can be raised above it.
 type Rules struct {
 	Consecutive int `yaml:"consecutive"` // failures in a row that lock: at most 3
 	Candidates  int `yaml:"candidates"`  // candidate OTPs tested in vain until an unlock: at most ⌊10^d/2048⌋
@@ -71,8 +71,8 @@ var maxRules = Rules{
 	Offset:        maxOffset,
 }
 
-// complete fills in the defaults and refuses what would raise a limit.
-func (r Rules) complete() (Rules, error) {
+// Complete fills in the defaults and refuses what would raise a limit.
+func (r Rules) Complete() (Rules, error) {
 	fields := []struct {
 		name       string
 		value      *int

@@ -23,7 +23,7 @@ func suite(t interface{ Fatal(...any) }, name string) oath.Suite {
 
 func complete(t *testing.T, r Rules) Rules {
 	t.Helper()
-	r, err := r.complete()
+	r, err := r.Complete()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestLimitsCanOnlyBeLowered(t *testing.T) {
 		"look_ahead": {LookAhead: 11}, "drift": {Drift: 2},
 		"resynchronise": {Resynchronise: 51}, "offset": {Offset: 11},
 	} {
-		if _, err := r.complete(); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := r.Complete(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("raised %s: error %v", name, err)
 		}
 	}

@@ -82,7 +82,7 @@ func New(c Config, p Parts) (*Server, error) {
 	if p.Store == nil || p.HSM == nil || p.Keys == nil {
 		return nil, errors.New("authentication server: store, HSM and keys are required")
 	}
-	rules, err := c.Rules.complete()
+	rules, err := c.Rules.Complete()
 	if err != nil {
 		return nil, fmt.Errorf("authentication server: %w", err)
 	}

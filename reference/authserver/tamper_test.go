@@ -1,6 +1,8 @@
 package authserver_test
 
 import (
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +54,34 @@ func TestTamperedRows(t *testing.T) {
 				t.Error("nothing in the log")
 			}
 		})
+	}
+}
+
+// TestRowPutBackBehindAnother: a genuine old row is old also after a changed one has come in
+// between.
+func TestRowPutBackBehindAnother(t *testing.T) {
+	dir := t.TempDir()
+	n := newWorld(t, dir, nil).node(t)
+	db := must(sql.Open("sqlite", filepath.Join(dir, "auth.db")))(t)
+	defer db.Close()
+	do := func(statement string) { must(db.Exec(statement))(t) }
+	p := n.enrol(t, "HOTP-SHA256-6")
+	n.accepts(t, p, p.otp(0))
+	do("CREATE TABLE earlier AS SELECT * FROM credentials")
+	if !n.accepts(t, p, p.otp(1)) {
+		t.Fatal("refused before")
+	}
+	changed := n.row(t, p.token)
+	changed.Version++
+	changed.Blob[0] ^= 1
+	check(t, n.store.Update(t.Context(), func(tx store.AuthTx) error { return tx.UpdateCredential(changed) }))
+	n.accepts(t, p, p.otp(1))
+	do("DELETE FROM credentials")
+	var columns string // without the generated ones
+	check(t, db.QueryRow("SELECT group_concat(name) FROM pragma_table_info('credentials')").Scan(&columns))
+	do("INSERT INTO credentials (" + columns + ") SELECT " + columns + " FROM earlier")
+	if n.accepts(t, p, p.otp(1)) {
+		t.Error("a used OTP is accepted again")
 	}
 }
 

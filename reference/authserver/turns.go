@@ -26,6 +26,9 @@ func newTurns() turns {
 
 // take waits for the turn of key; release must follow.
 func (t *turns) take(ctx context.Context, key string) (release func(), err error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // also where it is the caller's turn
+	}
 	slot := t.slots[maphash.String(t.seed, key)%uint64(len(t.slots))]
 	select {
 	case slot <- struct{}{}:

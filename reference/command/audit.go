@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/audit"
 	"github.com/epsbench/epsbench/reference/keys"
 	"github.com/epsbench/epsbench/reference/server"
+	"github.com/epsbench/epsbench/reference/store"
 )
 
 type auditCommand struct {
@@ -17,7 +19,7 @@ type auditCommand struct {
 
 type auditVerifyCommand struct {
 	configFlag
-	Node string `help:"Node whose chain to verify; that of the configuration where left out."`
+	Node string `help:"Node whose chain to verify; every node that the database knows where left out."`
 }
 
 // Run opens the audit only after looking: a chain that is broken must be shown, not
@@ -27,9 +29,6 @@ func (c *auditVerifyCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
-	if c.Node == "" {
-		c.Node = e.config.Node
-	}
 	return errors.Join(c.verify(ctx, p, e), e.close())
 }
 
@@ -37,18 +36,40 @@ func (c *auditVerifyCommand) verify(ctx context.Context, p *Program, e *eps) (er
 	if e.keys, err = keys.Open(ctx, e.hsm, e.store); err != nil {
 		return unusable{fmt.Errorf("keys: %w", err)}
 	}
-	report, err := e.verifyAudit(ctx, c.Node)
+	nodes, err := e.nodes(ctx, c.Node)
 	if err != nil {
 		return unusable{fmt.Errorf("audit: %w", err)}
 	}
-	if report.Problem != nil {
-		return &reference.Hint{Err: fmt.Errorf("node %s: %w", report.Node, report.Problem), Text: "keep database and anchor as they are; find out who could write to them"}
+	for _, node := range nodes {
+		report, err := e.verifyAudit(ctx, node)
+		if err != nil {
+			return unusable{fmt.Errorf("audit: %w", err)}
+		}
+		if report.Problem != nil {
+			return &reference.Hint{Err: fmt.Errorf("node %s: %w", node, report.Problem), Text: "keep database and anchor as they are; find out who could write to them"}
+		}
+		p.say("node %s: %d records in %d groups are whole, %d groups compared with the anchor", node, report.Records, report.Groups, report.Anchored)
 	}
-	p.say("node %s: %d records in %d groups are whole, %d groups compared with the anchor", report.Node, report.Records, report.Groups, report.Anchored)
 	if err := server.SealAudit(ctx, e.config, e.hsm, e.keys, e.store, nil); err != nil {
 		return err
 	}
-	return e.record(ctx, "audit-verified", "", "node", c.Node, "groups", report.Groups)
+	return e.record(ctx, "audit-verified", "", "nodes", nodes)
+}
+
+// nodes are those whose chains to verify: the one that is asked for, or this one and all
+// that have left something in the database.
+func (e *eps) nodes(ctx context.Context, only string) (nodes []string, err error) {
+	if only != "" {
+		return []string{only}, nil
+	}
+	err = e.store.View(ctx, func(tx store.Reader) error {
+		nodes, err = tx.AuditNodes()
+		return err
+	})
+	if !slices.Contains(nodes, e.config.Node) {
+		nodes = append(nodes, e.config.Node)
+	}
+	return nodes, err
 }
 
 func (e *eps) verifyAudit(ctx context.Context, node string) (audit.Report, error) {

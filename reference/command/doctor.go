@@ -66,7 +66,7 @@ func (d *doctor) examine(ctx context.Context, c server.Config) {
 	if err == nil {
 		d.keys = ring
 		d.line("audit anchor", c.Audit.Anchor, server.SealAudit(ctx, c, d.hsm, ring, d.store, nil))
-		d.checkAudit(ctx, c.Node)
+		d.checkAudit(ctx)
 		version, err := d.paired(ctx, c.AuthServer.Name)
 		d.line("pairing", fmt.Sprintf("%s, version %d", c.AuthServer.Name, version), err)
 	}
@@ -100,12 +100,19 @@ func (d *doctor) line(what, found string, err error) {
 	}
 }
 
-func (d *doctor) checkAudit(ctx context.Context, node string) {
-	report, err := d.verifyAudit(ctx, node)
-	if err == nil && report.Problem != nil {
-		err = report.Problem
+// checkAudit walks the chain of every node that the database knows.
+func (d *doctor) checkAudit(ctx context.Context) {
+	nodes, err := d.nodes(ctx, "")
+	if err != nil {
+		d.line("audit chain", "", err)
 	}
-	d.line("audit chain", fmt.Sprintf("%d records in %d groups", report.Records, report.Groups), err)
+	for _, node := range nodes {
+		report, err := d.verifyAudit(ctx, node)
+		if err == nil && report.Problem != nil {
+			err = report.Problem
+		}
+		d.line("audit of "+node, fmt.Sprintf("%d records in %d groups", report.Records, report.Groups), err)
+	}
 }
 
 // listener checks the certificate, and whether the address is free or in use.

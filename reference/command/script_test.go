@@ -3,7 +3,9 @@ package command_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -40,13 +42,21 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", Setup: setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"env-from": envFrom},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"env-from": envFrom, "sql": sqlite},
 	})
 }
 
 // envFrom sets a variable to the content of a file: env-from NAME FILE.
 func envFrom(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// sqlite changes a database behind the EPS's back: sql FILE STATEMENT.
+func sqlite(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(args[1])
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // setup gives each script two tokens and four free addresses.

@@ -97,9 +97,13 @@ func (s *AuthServer) openServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rules, err := s.config.Validation.Rules.Complete()
+	if err != nil {
+		return fmt.Errorf("%w: validation: %w", ErrConfig, err)
+	}
 	p := authserver.Parts{
 		Store: s.parts.Store, HSM: s.parts.HSM, Keys: ring, Clock: s.parts.Clock, Random: s.parts.Random,
-		Log: s.log, Identify: identify(roles), Wrap: s.parts.Wrap,
+		Log: s.log, Policy: rules, Identify: identify(roles), Wrap: s.parts.Wrap,
 	}
 	s.parts.AuthServer(&p)
 	if s.server, err = authserver.New(s.config.Validation, p); err != nil {

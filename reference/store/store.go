@@ -64,6 +64,7 @@ type Reader interface {
 	AuditRecords(query AuditQuery) ([]AuditRecord, error)
 	AuditGroups(node string, afterGroup uint64, limit int) ([]AuditGroup, error)
 	AuditHead(node string) (AuditGroup, error)
+	AuditNodes() ([]string, error) // that have records or groups, sorted
 }
 
 // Tx reads and changes.

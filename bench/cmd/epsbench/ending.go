@@ -64,7 +64,7 @@ func (s *screen) family(r report.Report, e report.Ended) {
 		n[c.Verdict]++
 	}
 	var words, painted []string
-	for _, v := range append([]conformance.Verdict{conformance.Pass}, report.Verdicts()...) {
+	for _, v := range append([]conformance.Verdict{conformance.Pass}, conformance.Verdicts()...) {
 		if n[v] == 0 {
 			continue
 		}
@@ -96,7 +96,7 @@ func (s *screen) needed(r report.Report) {
 	for _, c := range r.Claims {
 		ids[string(c.Verdict)+c.Reason] = append(ids[string(c.Verdict)+c.Reason], c.ID)
 	}
-	for _, v := range report.Verdicts() {
+	for _, v := range conformance.Verdicts() {
 		for _, c := range r.Claims {
 			if c.Verdict != v || c.Unselected || v == conformance.Pass || signs[v].colour == dim || signs[v].text == "" {
 				continue

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/epsbench/epsbench/bench/run"
@@ -54,7 +53,7 @@ func (f *targetFlags) repeat() string {
 // quote makes a value safe for a shell where it is not already.
 func quote(s string) string {
 	if strings.ContainsAny(s, " \t\"'$&|;<>()*?`\\!") {
-		return strconv.Quote(s)
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 	}
 	return s
 }

@@ -47,15 +47,26 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 		size = r.ContentLength
 	}
 	data := make([]byte, size+1)
-	n, err := io.ReadFull(http.MaxBytesReader(w, r.Body, limit), data)
+	n, err := fill(http.MaxBytesReader(w, r.Body, limit), data)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return data, problem.TooLarge(limit)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case err == io.EOF:
 		return data[:n], nil
 	}
-	return data, problem.Malformed().With("the body cannot be read")
+	return data, problem.Malformed().With("the body cannot be read") // cut short, for one
+}
+
+// fill reads until data is full or r ends. Unlike io.ReadFull it gives r's own error, by
+// which a body that was cut short is told from one that is whole.
+func fill(r io.Reader, data []byte) (n int, err error) {
+	for n < len(data) && err == nil {
+		var more int
+		more, err = r.Read(data[n:])
+		n += more
+	}
+	return n, err
 }
 
 // isJSON holds for application/json in UTF-8, not compressed.

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -117,6 +120,28 @@ func TestBody(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A body that ends before its declared length is none, however whole it looks.
+func TestBodyCutShort(t *testing.T) {
+	got := make(chan error, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- strict.Body(w, r, 64, new(order))
+	}))
+	defer s.Close()
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n{\"user\":\"a\"}")
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	var p problem.Problem
+	if err := <-got; !errors.As(err, &p) || p.Status != http.StatusBadRequest {
+		t.Errorf("got %v, want status 400", err)
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	groupColumns  = "node, group_no, first_seq, last_seq, previous, mac"
 	insertGroup   = "INSERT INTO audit_groups (" + groupColumns + ") VALUES (?,?,?,?,?,?)"
 	selectHead    = "SELECT " + groupColumns + " FROM audit_groups WHERE node = ? ORDER BY group_no DESC LIMIT 1"
+	selectNodes   = "SELECT node FROM audit_records UNION SELECT node FROM audit_groups ORDER BY node"
 	selectGroups  = "SELECT " + groupColumns + " FROM audit_groups WHERE node = ? AND group_no > ? ORDER BY group_no LIMIT ?"
 )
 
@@ -80,6 +81,14 @@ func (t epsTx) AuditGroups(node string, after uint64, limit int) ([]store.AuditG
 // AuditHead implements store.Reader.
 func (t epsTx) AuditHead(node string) (store.AuditGroup, error) {
 	return get(t.turn, scanGroup, selectHead, node)
+}
+
+// AuditNodes implements store.Reader.
+func (t epsTx) AuditNodes() ([]string, error) {
+	return list(t.turn, func(row scanner) (node string, err error) {
+		err = row.Scan(&node)
+		return node, err
+	}, selectNodes)
 }
 
 // Audit implements store.Tx. The record is written at once, with the number that the

@@ -47,6 +47,13 @@ func testAuditNumbers(t *testing.T, st store.EPS) {
 		if !reflect.DeepEqual(head, groups[len(groups)-1]) {
 			t.Errorf("the head is %+v", head)
 		}
+		if err != nil {
+			return err
+		}
+		nodes, err := tx.AuditNodes()
+		if !reflect.DeepEqual(nodes, []string{node}) {
+			t.Errorf("nodes %v", nodes)
+		}
 		return err
 	})
 }

@@ -68,6 +68,11 @@ func testNotFound(t *testing.T, st store.EPS) {
 		want(t, "RowVersion", err, reference.ErrNotFound)
 		_, err = tx.AuditHead("none")
 		want(t, "AuditHead", err, reference.ErrNotFound)
+		nodes, err := tx.AuditNodes()
+		if len(nodes) > 0 {
+			t.Errorf("nodes %v without a record", nodes)
+		}
+		want(t, "AuditNodes", err, nil)
 		return nil
 	})
 	want(t, "MoveToken", st.Update(context.Background(), func(tx store.Tx) error {
