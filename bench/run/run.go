@@ -76,6 +76,15 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 	return report.Assemble(in), nil
 }
 
+// Accepts says whether a command line names what there is: nothing is opened or written.
+func (r Registry) Accepts(c Config) error {
+	if _, err := r.Target(c.Target); err != nil {
+		return err
+	}
+	_, err := r.selected(c.Focus)
+	return err
+}
+
 // execute prepares the target and runs the jobs on it.
 func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(Event)) ([]Outcome, error) {
 	target, err := r.Target(c.Target)

@@ -125,7 +125,7 @@ var st = append([]conformance.Claim{
 	{ID: "ST-6.1-a", Source: "seed 000 §6.1", Target: eps, Family: "pin", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanValidate, conformance.CanSeeRoutes},
 		Title:  "TOK is encrypted under the PIN, on the server and on the phone.",
-		Method: "With one digit of the PIN changed the same C gives another TOK, for each digit; TOK is searched, in all encodings and with a planted positive control, in the answer to the phone, in what the phone unpacks and in the answers of every route that names the token; C used as the key gives no OTP that is accepted."},
+		Method: "With one digit of the PIN changed the same C gives another TOK, for each digit; TOK is searched, in all encodings and with a planted positive control, in the answer to the phone, in what the phone unpacks and in the answers of every route that names the token; C used as the key gives no OTP that is accepted. The C of several tokens have nothing in common, and the bits that chance gives."},
 	{ID: "ST-6.1-b", Source: "seed 000 §6.1", Target: eps, Family: "pin", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanValidate},
 		Title:  "A wrong PIN gives a wrong OTP that cannot be told from a right one.",

@@ -26,6 +26,24 @@ var storageKept = []Mutant{
 		},
 	},
 	{
+		Name:   "one C for all tokens",
+		About:  "C is drawn once: TOK comes from salt and PIN alone.",
+		Claims: []string{"ST-6.1-a"},
+		Reason: "eight bytes of a C stand in another place too",
+		Break: func(s *Seams) {
+			s.Enroll = func(p *enroll.Parts) { p.Random = &oneC{Reader: p.Random} }
+		},
+	},
+	{
+		Name:   "C is half empty",
+		About:  "Every other byte of C is zero.",
+		Claims: []string{"ST-6.1-a"},
+		Reason: "bits of C that are set",
+		Break: func(s *Seams) {
+			s.Enroll = func(p *enroll.Parts) { p.Random = sparseC{p.Random} }
+		},
+	},
+	{
 		Name:   "audit records have a field for support",
 		About:  "The detail of a record has a member that no document names.",
 		Claims: []string{"ST-6.2-2a..f"},

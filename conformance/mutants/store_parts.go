@@ -35,6 +35,33 @@ func (r *oneSalt) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// oneC gives the first 32 bytes that are drawn, which are a C, for every other C too.
+type oneC struct {
+	io.Reader
+	draw  sync.Once
+	first [32]byte
+}
+
+func (r *oneC) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if len(b) == len(r.first) {
+		r.draw.Do(func() { copy(r.first[:], b) })
+		copy(b, r.first[:])
+	}
+	return n, err
+}
+
+// sparseC draws 32 bytes of which one in two is zero.
+type sparseC struct{ io.Reader }
+
+func (r sparseC) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	for i := 0; len(b) == 32 && i < len(b); i += 2 {
+		b[i] = 0
+	}
+	return n, err
+}
+
 // resigning computes the MACs of one key in another way.
 type resigning struct {
 	cryptoki.Module

@@ -3,6 +3,8 @@ package pin
 import (
 	"bytes"
 	"context"
+	"math/bits"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -28,6 +30,21 @@ func layer(t conformance.Target, n size) {
 
 		h.expectLayer(ctx)
 		h.expectHidden(ctx, "TOK", right)
+	})
+	It("draws what a token is made from anew for each", conformance.Claims("ST-6.1-a"), func(ctx SpecContext) {
+		holders := parallel(n.tokens, func(int) *holder { return oneHolder(ctx, t, "drawn", conformance.EnrolRequest{}) })
+		seen := map[string]bool{}
+		ones, of := 0, 0
+		for _, h := range holders {
+			c := h.grant.Inner().C
+			for block := range slices.Chunk(c, 8) {
+				Expect(seen).NotTo(HaveKey(string(block)), "eight bytes of a C stand in another place too")
+				seen[string(block)] = true
+				ones, of = ones+bitsSet(block), of+8*len(block)
+			}
+		}
+		Expect(ones).To(BeHalfOf(of), "bits of C that are set")
+		conformance.Observe("C of %d tokens: no eight bytes occur twice, and %d of %d bits are set, as chance would have it", len(holders), ones, of)
 	})
 	It("derives the key of the layer from PIN, salt and iterations as declared", conformance.Claims("ST-KEY-KEK"), func(ctx SpecContext) {
 		salts := map[string]bool{}
@@ -60,6 +77,13 @@ func layer(t conformance.Target, n size) {
 		}
 		conformance.Observe("%d ways around the PIN give refused OTPs, each on a token of its own that then accepts the right one", len(withoutPIN))
 	})
+}
+
+func bitsSet(b []byte) (n int) {
+	for _, c := range b {
+		n += bits.OnesCount8(c)
+	}
+	return n
 }
 
 // withoutPIN is what a thief of the phone would try first.

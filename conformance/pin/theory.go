@@ -94,3 +94,11 @@ func BeLikely(mean float64) OmegaMatcher {
 		return p.CDF(float64(n)) > 1/(2*oneIn) && p.Survival(float64(n)-1) > 1/(2*oneIn)
 	}, BeTrue())
 }
+
+// BeHalfOf succeeds for a count of even chances that is not too far from the half of n.
+func BeHalfOf(n int) OmegaMatcher {
+	return WithTransform(func(k int) bool {
+		p := distuv.Binomial{N: float64(n), P: 0.5}
+		return p.CDF(float64(min(k, n-k))) > 1/(2*oneIn)
+	}, BeTrue())
+}

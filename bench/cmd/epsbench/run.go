@@ -28,13 +28,16 @@ func (c *runCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	config := c.config(a)
+	if err := a.Accepts(config); err != nil {
+		return err // before an earlier report is taken away
+	}
 	if err := clean(c.Out); err != nil {
 		return err
 	}
 	if err := writable(c.JUnit); err != nil {
 		return err
 	}
-	config := c.config(a)
 	s := newScreen(a, config)
 	s.status("preparing the target")
 	r, err := run.Run(a.ctx, a.Registry, config, s.watch)
