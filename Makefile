@@ -1,6 +1,6 @@
 # epsbench: the commands of a contributor. `make` alone lists them.
 GO       ?= go
-BUILD    := -trimpath
+BUILD    := -trimpath -buildvcs=auto
 FUZZTIME ?= 10s
 TOOLS    := -modfile=tools/go.mod
 

@@ -27,6 +27,8 @@ type Facts struct {
 	Errors   int   // claims that ended in HARNESS-ERROR
 	Open     int   // selected MUST claims that decide nothing yet
 	Differs  int   // lines of the baseline's difference
+	Waiting  int   // MUST claims that this bench does not judge yet
+	People   int   // MUST claims for which people bring evidence
 }
 
 // Ending is one way to end a run.
@@ -53,7 +55,9 @@ var endings = []Ending{
 	{ExitIncomplete, "INCOMPLETE", func(f Facts) bool { return f.Cases == 0 },
 		func(Facts) string { return "No case was executed, so nothing was judged." }},
 	{ExitPass, "EQUAL", func(f Facts) bool { return f.Baseline != nil },
-		func(Facts) string { return "Equal to baseline, not conformity." }},
+		func(Facts) string {
+			return "Equal to baseline, not conformity: every verdict is the one that was known."
+		}},
 	{ExitFail, "FAIL", func(f Facts) bool { return f.Fails > 0 },
 		func(f Facts) string {
 			return fmt.Sprintf("%s not met; %d of %d binding claims hold.", were(f.Fails), f.Met, f.Must)
@@ -64,7 +68,7 @@ var endings = []Ending{
 		}},
 	{ExitPass, "PASS", func(Facts) bool { return true },
 		func(f Facts) string {
-			return fmt.Sprintf("All %d binding claims that were judged are met.", f.Must)
+			return fmt.Sprintf("All %d binding claims that were judged are met; %d more are not automated, %d are for people.", f.Must, f.Waiting, f.People)
 		}},
 }
 
@@ -108,7 +112,16 @@ func Count(cs []Claim) Facts {
 		if c.Verdict == conformance.HarnessError {
 			f.Errors++
 		}
-		if c.Level != conformance.Must || uncounted[c.Verdict] {
+		if c.Level != conformance.Must {
+			continue
+		}
+		switch c.Verdict {
+		case conformance.Unautomated:
+			f.Waiting++
+		case conformance.Manual:
+			f.People++
+		}
+		if uncounted[c.Verdict] {
 			continue
 		}
 		f.Must++

@@ -32,6 +32,7 @@ type fact struct{ Name, Value string }
 // familyBar is one family: how many claims have which verdict.
 type familyBar struct {
 	Name    string
+	About   string // of one that did not run
 	Claims  int
 	Cases   int
 	Seconds float64
@@ -215,6 +216,19 @@ func tally[T any](items []T, verdict func(T) conformance.Verdict) []part {
 	return parts
 }
 
+// abouts says what the families are about that no suite judges yet.
+var abouts = map[string]string{
+	"st":         "function and environment of the product (seed 000)",
+	"hsm":        "the PKCS#11 module itself",
+	"keys":       "ceremonies, rotation and import of keys",
+	"rgs":        "authentication of users and machines (RGS annex B3, seed 001)",
+	"audit":      "the audit's records and their protection",
+	"authserver": "the authentication server",
+	"icsf":       "OTP secrets in an HSM by ICSF (seed 002)",
+	"mpcos":      "database access by smart card (seed 003)",
+	"digipass":   "PIN protection of a software authenticator (seed 004)",
+}
+
 // families splits into those of which something was executed, in the order of the
 // run, and the others.
 func families(r Report) (judged, waiting []familyBar) {
@@ -226,7 +240,7 @@ func families(r Report) (judged, waiting []familyBar) {
 	for _, c := range r.Claims {
 		by[c.Family] = append(by[c.Family], c)
 		if !slices.ContainsFunc(bars, func(b familyBar) bool { return b.Name == c.Family }) {
-			bars = append(bars, familyBar{Name: c.Family})
+			bars = append(bars, familyBar{Name: c.Family, About: abouts[c.Family]})
 		}
 	}
 	for _, b := range bars {
@@ -244,6 +258,12 @@ func families(r Report) (judged, waiting []familyBar) {
 	return judged, waiting
 }
 
+// Repeat is the command that judges one claim again, beside the report that it stands in.
+func Repeat(command, claim string) string {
+	command, _, _ = strings.Cut(command, " --focus ")
+	return fmt.Sprintf("%s --focus %s --out out/%s", command, claim, claim)
+}
+
 func view(c Claim, repeat string) claimView {
 	v := claimView{Claim: c, Open: c.Verdict == conformance.Fail || c.Verdict == conformance.HarnessError && len(c.Cases) > 0, Many: len(c.Cases) > manyCases}
 	order := map[conformance.Verdict]int{}
@@ -258,7 +278,7 @@ func view(c Claim, repeat string) claimView {
 	}
 	v.Tally = strings.Join(words, " · ")
 	if c.Status == conformance.Automated && repeat != "" {
-		v.Repeat = fmt.Sprintf("%s --focus %s", repeat, c.ID)
+		v.Repeat = Repeat(repeat, c.ID)
 	}
 	return v
 }

@@ -74,6 +74,10 @@ func (p *Program) run(ctx context.Context, args []string) error {
 		return err
 	}
 	parsed, err := parser.Parse(args)
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
+		return &reference.Hint{Err: usageError{err}, Text: "see: " + parse.Context.Selected().FullPath() + " --help"}
+	}
 	if err != nil {
 		return usageError{err}
 	}

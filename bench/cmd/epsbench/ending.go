@@ -44,9 +44,7 @@ func (s *screen) end(r report.Report, diff *report.Diff, path string) {
 		partial = " (partial)"
 	}
 	s.print("\n%s%s in %.0f s → %s\n", s.paint(colour, r.Summary.Word), partial, r.Run.Seconds, path)
-	if r.Summary.Exit != report.ExitPass || diff != nil {
-		s.print("%s\n", r.Summary.Sentence)
-	}
+	s.print("%s\n", r.Summary.Sentence)
 }
 
 func (s *screen) family(r report.Report, e report.Ended) {
@@ -138,7 +136,7 @@ func (s *screen) finding(c report.Claim, repeat string) {
 	if failed > 1 {
 		s.print("      and       %d more of %d cases\n", failed-1, len(c.Cases))
 	}
-	s.print("      repeat    %s --focus %s\n", repeat, c.ID)
+	s.print("      repeat    %s\n", report.Repeat(repeat, c.ID))
 }
 
 func (s *screen) differences(d report.Diff) {

@@ -32,7 +32,7 @@ func (f *targetFlags) config(a *app) run.Config {
 	}
 }
 
-// repeat is the command that does the same again, the focus apart. A DSN holds a
+// repeat is the command that judges the same again; the focus stands last. A DSN holds a
 // password, so it stays where it came from.
 func (f *targetFlags) repeat() string {
 	store := f.Store
@@ -47,7 +47,11 @@ func (f *targetFlags) repeat() string {
 			words = append(words, "--"+flag.name, flag.value)
 		}
 	}
-	return fmt.Sprintf("%s --seed %d", strings.Join(words, " "), *f.Seed)
+	command := fmt.Sprintf("%s --seed %d", strings.Join(words, " "), *f.Seed)
+	if f.Focus != "" {
+		command += " --focus " + quote(f.Focus)
+	}
+	return command
 }
 
 // quote makes a value safe for a shell where it is not already.

@@ -48,7 +48,7 @@ func listClaims(a *app) (any, table.Row, []table.Row) {
 		objects = append(objects, listedClaim{Claim: c})
 		rows = append(rows, table.Row{c.ID, c.Level, c.Family, c.Status, c.Title, c.Source})
 	}
-	return objects, table.Row{"id", "level", "suite", "status", "what it asks", "source"}, rows
+	return objects, table.Row{"id", "level", "family", "status", "what it asks", "source"}, rows
 }
 
 // listedSuite is a suite as `list suites --format json` shows it.

@@ -72,7 +72,7 @@ func usage(err error) error {
 	command := "epsbench"
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
-		command += " " + parse.Context.Selected().Name
+		command = parse.Context.Selected().FullPath()
 	}
 	return &run.UsageError{What: err.Error(), Mend: "see: " + command + " --help"}
 }

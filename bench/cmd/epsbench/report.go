@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/epsbench/epsbench/bench/report"
@@ -62,6 +63,9 @@ func (c *diffCommand) Run(a *app) error {
 
 func open(path string) (report.Report, error) {
 	r, err := report.Open(path)
+	if errors.Is(err, report.ErrNotReport) {
+		err = fmt.Errorf("%s is %w", path, report.ErrNotReport) // not what the schema says of each field
+	}
 	if err != nil {
 		return r, &run.UsageError{What: err.Error(), Mend: "give a report.json, as epsbench run leaves it"}
 	}

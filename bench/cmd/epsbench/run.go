@@ -39,7 +39,7 @@ func (c *runCommand) Run(a *app) error {
 		return err
 	}
 	s := newScreen(a, config)
-	s.status("preparing the target")
+	s.prepare()
 	r, err := run.Run(a.ctx, a.Registry, config, s.watch)
 	s.clear()
 	if err != nil {

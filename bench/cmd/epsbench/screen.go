@@ -47,6 +47,14 @@ func newScreen(a *app, c run.Config) *screen {
 	return s
 }
 
+// prepare says what may take a while before anything is judged.
+func (s *screen) prepare() {
+	if s.config.Options.Store == "mariadb" {
+		s.print("starting a MariaDB server; where its image is not there yet, it is built once, in about 90 s\n")
+	}
+	s.status("preparing the target")
+}
+
 // watch takes the events of a run.
 func (s *screen) watch(e run.Event) {
 	switch {
@@ -104,7 +112,7 @@ func (s *screen) ended(o run.Outcome) {
 	if o.Death != "" {
 		how = o.Death
 	}
-	s.print("  %s: %d cases in %.1f s, %s\n", cmp.Or(o.Job.Options.Mutant, o.Job.Name), len(o.Results), o.Seconds, how)
+	s.print("  %s: %d %s in %.1f s, %s\n", cmp.Or(o.Job.Options.Mutant, o.Job.Name), len(o.Results), many(len(o.Results), "case", 0), o.Seconds, how)
 }
 
 // draw renews the live line.

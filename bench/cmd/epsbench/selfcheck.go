@@ -33,7 +33,7 @@ func (c *selfcheckCommand) Run(a *app) error {
 		screened.out = os.Stderr // standard output is for the matrix alone
 	}
 	s := newScreen(&screened, config)
-	s.status("preparing the target")
+	s.prepare()
 	m, err := run.Selfcheck(a.ctx, a.Registry, config, s.watch)
 	s.clear()
 	if err != nil {
