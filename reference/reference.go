@@ -36,7 +36,7 @@ type Token struct {
 	State      State
 	Suite      string // "HOTP-SHA256-6", "TOTP-SHA256-6-30"
 	AuthServer string // name of the authentication server that validates its OTPs
-	Format     string // strategy that sealed the row: "row-kw"
+	Format     string // in which the row was sealed: "row-kw", "st-2.6.1"
 	Direction  Direction
 	TOKLength  int // bytes
 	CLength    int // bytes
@@ -48,7 +48,7 @@ type Token struct {
 	DBKVersion uint32
 	TRKVersion uint32
 	RowVersion uint64 // grows with every change of the row; equals the newest audit record of the token
-	Sealed     []byte // C under the row key
+	Sealed     []byte // C in that format
 	Created    time.Time
 	Updated    time.Time
 }
@@ -63,10 +63,12 @@ const (
 	CodeRetired CodeState = "retired" // replaced or revoked
 )
 
-// RegistrationCode is what the EPS keeps of an RC: never its digits, only their keyed index.
+// RegistrationCode is what the EPS keeps of an RC: never its digits, only their keyed
+// index, and in the profile st-2.6.1 the whole of it under DBK.
 type RegistrationCode struct {
 	Locator  string // 8 characters of Crockford base32; names the row, and no secret. In v1 it is no part of the code
 	Index    []byte // HMAC-SHA-256(IDX, CBOR[service, locator, code]); in v1 the locator in it is empty
+	Sealed   []byte // nil but in the profile st-2.6.1
 	MPP      int    // the one version of the provisioning protocol that it is for
 	Token    TokenID
 	Service  Service

@@ -14,7 +14,6 @@ import (
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api/pki"
-	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/keys"
 	"github.com/epsbench/epsbench/reference/server"
 )
@@ -47,11 +46,12 @@ func (f tokenFlags) hsm(p *Program) (server.HSM, error) {
 
 type initCommand struct {
 	tokenFlags
-	Name       string `help:"Name of the EPS: phones pin it." default:"eps"`
-	Bank       string `help:"Address of the bank listener." default:"127.0.0.1:8443"`
-	Public     string `help:"Address of the public listener." default:"127.0.0.1:9443"`
-	MPP        []int  `help:"Versions of the provisioning protocol: 2, 1, or 1,2." name:"mpp" default:"2"`
-	Authserver string `help:"URL of the authentication server's plug-in listener." default:"https://127.0.0.1:7443"`
+	Name       string            `help:"Name of the EPS: phones pin it." default:"eps"`
+	Profile    reference.Profile `help:"What the EPS stores: default, or st-2.6.1 (seed 000 §6.2 to the letter, for judging and migration only)." default:"default" enum:"default,st-2.6.1"`
+	Bank       string            `help:"Address of the bank listener." default:"127.0.0.1:8443"`
+	Public     string            `help:"Address of the public listener." default:"127.0.0.1:9443"`
+	MPP        []int             `help:"Versions of the provisioning protocol: 2, 1, or 1,2." name:"mpp" default:"2"`
+	Authserver string            `help:"URL of the authentication server's plug-in listener." default:"https://127.0.0.1:7443"`
 }
 
 //go:embed eps.yaml.tmpl
@@ -66,7 +66,7 @@ func (c *initCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	config := server.Default()
-	config.Name, config.HSM = c.Name, section
+	config.Name, config.Profile, config.HSM = c.Name, c.Profile, section
 	config.Listeners.Bank.Address, config.Listeners.Public.Address = c.Bank, c.Public
 	config.AuthServer.URL, config.MPP.Versions = c.Authserver, c.MPP
 	if err := config.Check(); err != nil {
@@ -89,7 +89,7 @@ func (c *initCommand) Run(ctx context.Context, p *Program) error {
 
 // makeEPS makes keys, store, PKI and phone.json.
 func (p *Program) makeEPS(ctx context.Context, c *initCommand, config server.Config) error {
-	h, err := server.OpenHSM(ctx, config.HSM, p.Modules, hsm.EPS)
+	h, err := server.OpenHSM(ctx, config.HSM, p.Modules, config.Role())
 	if err != nil {
 		return unusable{err}
 	}
@@ -105,7 +105,7 @@ func (p *Program) makeEPS(ctx context.Context, c *initCommand, config server.Con
 }
 
 func (e *eps) create(ctx context.Context, c *initCommand) (err error) {
-	if err := keys.Init(ctx, e.hsm, e.store, keys.Options{RSABits: c.RSABits, MPP: c.MPP}); err != nil {
+	if err := keys.Init(ctx, e.hsm, e.store, keys.Options{RSABits: c.RSABits, MPP: c.MPP, Profile: c.Profile}); err != nil {
 		return unusable{fmt.Errorf("keys: %w", err)}
 	}
 	if e.keys, err = keys.Open(ctx, e.hsm, e.store); err != nil {
@@ -120,7 +120,7 @@ func (e *eps) create(ctx context.Context, c *initCommand) (err error) {
 	if err := e.writePinned(c); err != nil {
 		return err
 	}
-	return e.record(ctx, "initialised", "", "name", c.Name, "rsa_bits", c.RSABits)
+	return e.record(ctx, "initialised", "", "name", c.Name, "rsa_bits", c.RSABits, "profile", string(c.Profile))
 }
 
 // writePinned writes what a phone of this EPS carries.

@@ -48,7 +48,7 @@ func (p *Program) openParts(ctx context.Context, path string) (*eps, error) {
 		return nil, err
 	}
 	e := &eps{config: c}
-	if e.hsm, err = server.OpenHSM(ctx, c.HSM, p.Modules, hsm.EPS); err != nil {
+	if e.hsm, err = server.OpenHSM(ctx, c.HSM, p.Modules, c.Role()); err != nil {
 		return nil, unusable{err}
 	}
 	if e.store, err = server.OpenStore(ctx, c.Store); err != nil {

@@ -46,33 +46,37 @@ func (s *Service) newCode(ctx context.Context, t reference.Token, w wanted) (iss
 	if err != nil {
 		return issue{}, err
 	}
-	index, err := s.index(ctx, t.Service, spoken(w.mpp, locator), code)
-	if err != nil {
-		clear(code)
+	now := s.parts.Clock.Now()
+	i := issue{reference.RegistrationCode{
+		Locator: locator, MPP: w.mpp, Token: t.ID, Service: t.Service,
+		State: reference.CodeLive, Expires: now.Add(w.validity), Created: now,
+	}, code}
+	if err := s.keep(ctx, &i); err != nil {
+		i.clear()
 		return issue{}, err
 	}
-	now := s.parts.Clock.Now()
-	row := reference.RegistrationCode{
-		Locator: locator, Index: index, MPP: w.mpp, Token: t.ID, Service: t.Service,
-		State: reference.CodeLive, Expires: now.Add(w.validity), Created: now,
-	}
-	return issue{row, code}, nil
+	return i, nil
 }
 
-// index is the keyed index of a code: what the database may know of it.
-func (s *Service) index(ctx context.Context, service reference.Service, locator string, code []byte) (index []byte, err error) {
-	input, err := reference.CodeIndex(service, locator, code)
+// keep puts into the row what the database may know of a code: its keyed index, and what
+// the format of the rows wants kept.
+func (s *Service) keep(ctx context.Context, i *issue) error {
+	input, err := reference.CodeIndex(i.row.Service, spoken(i.row.MPP, i.row.Locator), i.digits)
 	defer clear(input)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = s.parts.HSM.Do(ctx, func(ss *hsm.Session) error {
+	rc := i.join()
+	defer rc.Clear()
+	return s.parts.HSM.Do(ctx, func(ss *hsm.Session) error {
 		idx, err := s.parts.Keys.IDX(ctx)
 		if err != nil {
 			return fmt.Errorf("IDX: %w", err)
 		}
-		index, err = ss.MAC(idx, crypto.SHA256, input)
+		if i.row.Index, err = ss.MAC(idx, crypto.SHA256, input); err != nil {
+			return err
+		}
+		i.row.Sealed, err = s.parts.Rows.SealCode(ctx, ss, rc.Bytes())
 		return err
 	})
-	return index, err
 }

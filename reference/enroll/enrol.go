@@ -151,9 +151,9 @@ func (s *Service) blank(r Request) (reference.Token, error) {
 	n := suite.SecretLength()
 	return reference.Token{
 		ID: reference.TokenID(id), Service: r.Service, User: r.User, State: reference.Pending,
-		Suite: r.Suite, AuthServer: s.config.AuthServer, Format: rowFormat,
+		Suite: r.Suite, AuthServer: s.config.AuthServer,
 		TOKLength: n, CLength: (n + 15) / 16 * 16,
 		Salt: salt, KDF: kdfName, Iterations: s.config.Iterations, PINDigits: r.PINDigits,
-		DBKVersion: s.parts.Keys.CurrentDBK(), RowVersion: reference.SealedVersion, Created: now, Updated: now,
+		RowVersion: reference.SealedVersion, Created: now, Updated: now,
 	}, nil
 }

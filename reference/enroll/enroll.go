@@ -19,6 +19,7 @@ import (
 	"github.com/epsbench/epsbench/reference/authserver/plugin"
 	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/oath"
+	"github.com/epsbench/epsbench/reference/row"
 	"github.com/epsbench/epsbench/reference/store"
 )
 
@@ -29,8 +30,7 @@ type HSM interface {
 
 // Keyring finds the keys that enrolment uses; *keys.Ring is one.
 type Keyring interface {
-	CurrentDBK() uint32
-	DBK(ctx context.Context, version uint32) (hsm.Key, error)
+	row.Keyring
 	TRK(ctx context.Context, server string) (hsm.Key, uint32, error)
 	IDX(ctx context.Context) (hsm.Key, error)
 }
@@ -129,7 +129,7 @@ func CheckTries(digits, tries int) error {
 	return nil
 }
 
-// Parts are what a Service works with. The last three may be left nil.
+// Parts are what a Service works with. The last four may be left nil.
 type Parts struct {
 	Store      store.EPS
 	HSM        HSM
@@ -138,9 +138,10 @@ type Parts struct {
 	Clock      reference.Clock
 	Random     io.Reader // hsm.HSM.Random
 
-	KDF   KDF   // PBKDF2
-	PINs  PINs  // DrawPIN
-	Codes Codes // DrawCode
+	Rows  row.Format // row.Bound
+	KDF   KDF        // PBKDF2
+	PINs  PINs       // DrawPIN
+	Codes Codes      // DrawCode
 }
 
 // Service enrols, and changes what is enrolled. Its methods may be called from
@@ -160,6 +161,9 @@ func New(c Config, p Parts) (*Service, error) {
 	}
 	if p.Store == nil || p.HSM == nil || p.Keys == nil || p.AuthServer == nil || p.Clock == nil || p.Random == nil {
 		return nil, errors.New("enrolment: a part is missing")
+	}
+	if p.Rows == nil {
+		p.Rows = row.Bound{Keys: p.Keys}
 	}
 	if p.KDF == nil {
 		p.KDF = PBKDF2

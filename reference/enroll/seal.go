@@ -8,11 +8,8 @@ import (
 	"github.com/epsbench/epsbench/reference/hsm"
 )
 
-// rowFormat is the strategy that seals C (the outer layer of TOK).
-const rowFormat = "row-kw"
-
-// seal makes TOK in the HSM and leaves in d what may leave it: C under the row key,
-// TOK under TRK. KEK and C are on the host for the time of this call only.
+// seal makes TOK in the HSM and leaves in d what may leave it: C in the format of the
+// rows, TOK under TRK. KEK and C are on the host for the time of this call only.
 func (s *Service) seal(ctx context.Context, d *draft) error {
 	c := make([]byte, d.token.CLength)
 	defer clear(c)
@@ -29,7 +26,7 @@ func (s *Service) seal(ctx context.Context, d *draft) error {
 		if err := s.export(ctx, ss, d, kek, c); err != nil {
 			return err
 		}
-		return s.store(ctx, ss, d, c)
+		return s.parts.Rows.Seal(ctx, ss, &d.token, c)
 	})
 }
 
@@ -52,24 +49,4 @@ func (s *Service) export(ctx context.Context, ss *hsm.Session, d *draft, kek, c 
 	}
 	d.token.TRKVersion = version
 	return ss.Destroy(key, tok)
-}
-
-// store seals C for the row. From here on C is a handle wherever it is needed.
-func (s *Service) store(ctx context.Context, ss *hsm.Session, d *draft, c []byte) error {
-	dbk, err := s.parts.Keys.DBK(ctx, d.token.DBKVersion)
-	if err != nil {
-		return fmt.Errorf("DBK: %w", err)
-	}
-	bind, err := d.token.Binding()
-	if err != nil {
-		return err
-	}
-	key, err := ss.ImportC(c)
-	if err != nil {
-		return err
-	}
-	if d.token.Sealed, err = ss.SealRow(dbk, bind, key); err != nil {
-		return err
-	}
-	return ss.Destroy(key)
 }

@@ -458,6 +458,43 @@ func (p *probe) withoutIV() (got []byte, zero [2][]byte, err error) {
 	return got, zero, nil
 }
 
+// sealsValues compares with AES-CBC on the host, and opens what the token has sealed.
+func (p *probe) sealsValues() error {
+	key, iv := numbered(keyBytes, 3), numbered(block, 4)
+	dbk, err := p.known(key, CipherDBK)
+	if err != nil {
+		return err
+	}
+	c, err := aes.NewCipher(key)
+	if err != nil {
+		return err
+	}
+	for _, v := range []struct {
+		shape         Shape
+		value, padded []byte
+	}{
+		{WholeBlocks, numbered(2*block, 5), numbered(2*block, 5)},
+		{Padded, numbered(block+1, 6), append(numbered(block+1, 6), bytes.Repeat([]byte{block - 1}, block-1)...)},
+	} {
+		sealed, err := p.sealValue(dbk, v.shape, iv, v.value)
+		if err != nil {
+			return err
+		}
+		cipher.NewCBCEncrypter(c, iv).CryptBlocks(v.padded, v.padded)
+		if err := same("AES-CBC", sealed, append(iv[:block:block], v.padded...)); err != nil {
+			return err
+		}
+		opened, err := p.OpenValue(dbk, v.shape, sealed)
+		if err != nil {
+			return err
+		}
+		if err := same("what AES-CBC decrypts", opened, v.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (p *probe) refusesNoIV() error {
 	_, _, err := p.withoutIV()
 	if err == nil {

@@ -31,6 +31,7 @@ const (
 	Both       Role = iota // every operation
 	EPS                    // enrolment and provisioning
 	AuthServer             // validation
+	LiteralEPS             // an EPS of the profile st-2.6.1: what EPS needs, and AES-CBC
 )
 
 // Config says which token, and how to log in.

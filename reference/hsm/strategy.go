@@ -77,6 +77,9 @@ var operations = []operation{
 	{name: "SealRow", role: EPS, after: after("ImportKEK"), ways: []way{{
 		name: "row-kw", needs: ecbData,
 		why: "C stays a handle; a row opens only with its own data", check: (*probe).sealsRows}}},
+	{name: "SealValue", role: LiteralEPS, after: after("OAEPUnwrap"), ways: []way{{
+		name: "cbc", needs: []uint{pkcs11.CKM_AES_CBC, pkcs11.CKM_AES_CBC_PAD},
+		why: "as the row format st-2.6.1 has it: C passes through the host, nothing is authenticated", check: (*probe).sealsValues}}},
 	{name: "GCM without an IV", notes: true, after: after("ImportKEK"), ways: []way{
 		{name: "refused", needs: []uint{pkcs11.CKM_AES_GCM}, why: "not used here", check: (*probe).refusesNoIV},
 		{name: "own IV", needs: []uint{pkcs11.CKM_AES_GCM}, why: "not used here", check: (*probe).ivIsNotZero},
@@ -175,7 +178,7 @@ func (h *HSM) choose(s *Session) error {
 	h.choices = nil
 	missing := &MissingError{Token: h.name()}
 	for _, op := range operations {
-		if op.role != Both && h.cfg.Role != Both && op.role != h.cfg.Role {
+		if !h.cfg.Role.needs(op) {
 			continue
 		}
 		choice, failed := p.choose(op, missing)
@@ -192,6 +195,11 @@ func (h *HSM) choose(s *Session) error {
 		return missing
 	}
 	return nil
+}
+
+// needs says whether a server of this role does the operation.
+func (r Role) needs(op operation) bool {
+	return op.role == Both || r == Both || op.role == r || op.role == EPS && r == LiteralEPS
 }
 
 // failures says why no way was taken.
@@ -277,6 +285,8 @@ var mechanismNames = []struct {
 	{pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, "CKM_RSA_PKCS_KEY_PAIR_GEN"},
 	{pkcs11.CKM_RSA_PKCS_OAEP, "CKM_RSA_PKCS_OAEP"},
 	{pkcs11.CKM_AES_ECB, "CKM_AES_ECB"},
+	{pkcs11.CKM_AES_CBC, "CKM_AES_CBC"},
+	{pkcs11.CKM_AES_CBC_PAD, "CKM_AES_CBC_PAD"},
 	{pkcs11.CKM_AES_GCM, "CKM_AES_GCM"},
 	{pkcs11.CKM_AES_ECB_ENCRYPT_DATA, "CKM_AES_ECB_ENCRYPT_DATA"},
 	{pkcs11.CKM_AES_KEY_WRAP, "CKM_AES_KEY_WRAP"},

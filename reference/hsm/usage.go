@@ -10,16 +10,18 @@ import (
 type Usage uint8
 
 const (
-	MKDBK     Usage = iota + 1 // wraps DBK into the database and back
-	MKTRK                      // wraps TRKWrap into the database and back
-	DBK                        // derives row keys
-	TRKWrap                    // wraps TOK for the authentication server: the EPS's side of TRK
-	TRKUnwrap                  // unwraps TOK to be wrapped again: the authentication server's side
-	ASK                        // wraps TOK at rest and unwraps it for signing
-	SignMAC                    // signs: IDX, audit and row keys, PLK and PLK-R of their senders
-	VerifyMAC                  // verifies: PLK and PLK-R of their receivers
-	ImportKey                  // unwraps imported seeds to be wrapped again
-	KCV                        // encrypts: the short-lived twin of which a check value is taken
+	MKDBK       Usage = iota + 1 // wraps DBK into the database and back
+	MKTRK                        // wraps TRKWrap into the database and back
+	DBK                          // derives row keys
+	TRKWrap                      // wraps TOK for the authentication server: the EPS's side of TRK
+	TRKUnwrap                    // unwraps TOK to be wrapped again: the authentication server's side
+	ASK                          // wraps TOK at rest and unwraps it for signing
+	SignMAC                      // signs: IDX, audit and row keys, PLK and PLK-R of their senders
+	VerifyMAC                    // verifies: PLK and PLK-R of their receivers
+	ImportKey                    // unwraps imported seeds to be wrapped again
+	KCV                          // encrypts: the short-lived twin of which a check value is taken
+	MKCipherDBK                  // wraps CipherDBK into the database and back
+	CipherDBK                    // encrypts and decrypts: DBK of the row format st-2.6.1
 
 	kekEncrypt // KEK, derives TOK
 	kekDecrypt // KEK, unwraps TOK
@@ -79,16 +81,18 @@ const (
 
 // kinds is every kind of secret key that this package makes.
 var kinds = [lastUsage]kind{
-	MKDBK:     {name: "MK-DBK", keyType: aesKey, uses: wraps | unwraps, unwraps: DBK},
-	MKTRK:     {name: "MK-TRK", keyType: aesKey, uses: wraps | unwraps, unwraps: TRKWrap},
-	DBK:       {name: "DBK", keyType: aesKey, uses: derives},
-	TRKWrap:   {name: "TRK (wrap)", keyType: aesKey, uses: wraps},
-	TRKUnwrap: {name: "TRK (unwrap)", keyType: aesKey, uses: unwraps, unwraps: transitTOK},
-	ASK:       {name: "ASK", keyType: aesKey, uses: wraps | unwraps, unwraps: signTOK},
-	SignMAC:   {name: "MAC key (sign)", keyType: secret, uses: signs},
-	VerifyMAC: {name: "MAC key (verify)", keyType: secret, uses: verifies},
-	ImportKey: {name: "import key", keyType: aesKey, uses: unwraps, unwraps: transitTOK},
-	KCV:       {name: "key under a check", keyType: aesKey, uses: encrypts},
+	MKDBK:       {name: "MK-DBK", keyType: aesKey, uses: wraps | unwraps, unwraps: DBK},
+	MKTRK:       {name: "MK-TRK", keyType: aesKey, uses: wraps | unwraps, unwraps: TRKWrap},
+	DBK:         {name: "DBK", keyType: aesKey, uses: derives},
+	TRKWrap:     {name: "TRK (wrap)", keyType: aesKey, uses: wraps},
+	TRKUnwrap:   {name: "TRK (unwrap)", keyType: aesKey, uses: unwraps, unwraps: transitTOK},
+	ASK:         {name: "ASK", keyType: aesKey, uses: wraps | unwraps, unwraps: signTOK},
+	SignMAC:     {name: "MAC key (sign)", keyType: secret, uses: signs},
+	VerifyMAC:   {name: "MAC key (verify)", keyType: secret, uses: verifies},
+	ImportKey:   {name: "import key", keyType: aesKey, uses: unwraps, unwraps: transitTOK},
+	KCV:         {name: "key under a check", keyType: aesKey, uses: encrypts},
+	MKCipherDBK: {name: "MK-DBK-ST", keyType: aesKey, uses: wraps | unwraps, unwraps: CipherDBK},
+	CipherDBK:   {name: "DBK-ST", keyType: aesKey, uses: encrypts | decrypts},
 
 	kekEncrypt: {name: "KEK", keyType: aesKey, uses: derives},
 	kekDecrypt: {name: "KEK", keyType: aesKey, uses: unwraps, unwraps: transitTOK},

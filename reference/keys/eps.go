@@ -18,16 +18,17 @@ import (
 	"github.com/epsbench/epsbench/reference/store"
 )
 
-// epsKeys are the permanent keys of an EPS, beside its MPP pairs.
+// epsKeys are the permanent keys of an EPS, beside its MPP pairs and the master key of its
+// DBK.
 var epsKeys = []newKey{
-	{label: labelMKDBK, use: hsm.MKDBK},
 	{label: labelMKTRK, use: hsm.MKTRK},
 	{label: labelIDX, use: hsm.SignMAC},
 	{label: labelAudit, use: hsm.SignMAC},
 }
 
-// Init makes the keys of a new EPS: the permanent ones in the HSM, and version 1 of DBK
-// in the database. It refuses with reference.ErrExists when any of them is there.
+// Init makes the keys of a new EPS: the permanent ones in the HSM, and version 1 of its
+// profile's DBK in the database. It refuses with reference.ErrExists when any of them is
+// there.
 func Init(ctx context.Context, h *hsm.HSM, st store.EPS, o Options) error {
 	wrapped, err := readKeys(ctx, st)
 	if err != nil {
@@ -36,28 +37,32 @@ func Init(ctx context.Context, h *hsm.HSM, st store.EPS, o Options) error {
 	if len(wrapped) > 0 {
 		return exists("key "+wrapped[0].Name+" in the database", "init makes a new system; use an empty database")
 	}
+	d, err := dbkOf(o.Profile)
+	if err != nil {
+		return err
+	}
 	pairs, err := mppKeys(o.MPP)
 	if err != nil {
 		return err
 	}
-	all := slices.Concat(epsKeys, pairs)
+	all := slices.Concat(d.permanent(), pairs)
 	if err := createAll(ctx, h, all, o); err != nil {
 		return err
 	}
-	if err := newDBK(ctx, h, st); err != nil {
+	if err := d.create(ctx, h, st); err != nil {
 		return errors.Join(err, remove(ctx, h, all))
 	}
 	return nil
 }
 
-func newDBK(ctx context.Context, h *hsm.HSM, st store.EPS) error {
-	key := store.WrappedKey{Name: nameDBK, Version: 1, Master: labelMKDBK, Created: time.Now().UTC()}
+func (d dbk) create(ctx context.Context, h *hsm.HSM, st store.EPS) error {
+	key := store.WrappedKey{Name: d.name, Version: 1, Master: d.master.label, Created: time.Now().UTC()}
 	err := h.Do(ctx, func(s *hsm.Session) error {
-		master, err := s.Find(labelMKDBK)
+		master, err := s.Find(d.master.label)
 		if err != nil {
 			return err
 		}
-		key.Blob, err = s.GenerateWrapped(master, hsm.DBK)
+		key.Blob, err = s.GenerateWrapped(master, d.use)
 		return err
 	})
 	if err != nil {
@@ -87,6 +92,7 @@ type Ring struct {
 	pairs map[int]pair // by version of MPP
 
 	mu      sync.RWMutex
+	dbk     dbk
 	named   map[string]*hsm.Resident // "DBK/1", "TRK/<server>/1", "PLK/<server>/1" …
 	current map[string]uint32        // newest version of "DBK", "TRK/<server>"
 }
@@ -142,6 +148,7 @@ func (r *Ring) Reload(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.dbk = dbkAmong(wrapped)
 	for _, k := range wrapped {
 		maps.Copy(r.named, r.residents(k))
 		r.current[k.Name] = max(r.current[k.Name], k.Version)
@@ -164,8 +171,8 @@ func (r *Ring) residents(k store.WrappedKey) map[string]*hsm.Resident {
 			plk:  found(r.h, plk),
 			plkr: found(r.h, plkr),
 		}
-	case k.Name == nameDBK:
-		return map[string]*hsm.Resident{name: unwrapped(r.h, name, labelMKDBK, k.Blob, hsm.DBK)}
+	case k.Name == r.dbk.name:
+		return map[string]*hsm.Resident{name: unwrapped(r.h, name, r.dbk.master.label, k.Blob, r.dbk.use)}
 	}
 	return nil
 }
@@ -210,12 +217,21 @@ func (r *Ring) version(name string) uint32 {
 	return r.current[name]
 }
 
-// CurrentDBK is the version of DBK that new rows are sealed under.
-func (r *Ring) CurrentDBK() uint32 { return r.version(nameDBK) }
+// Profile is the one that the keys were made for.
+func (r *Ring) Profile() reference.Profile { return r.dbkKind().profile }
 
-// DBK gives a version of the database key.
+func (r *Ring) dbkKind() dbk {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.dbk
+}
+
+// CurrentDBK is the version of DBK that new rows are sealed under.
+func (r *Ring) CurrentDBK() uint32 { return r.version(r.dbkKind().name) }
+
+// DBK gives a version of the profile's database key.
 func (r *Ring) DBK(ctx context.Context, version uint32) (hsm.Key, error) {
-	return r.key(ctx, versioned(nameDBK, version))
+	return r.key(ctx, versioned(r.dbkKind().name, version))
 }
 
 // TRK gives the newest transport key of an authentication server, with its version.

@@ -8,6 +8,7 @@
 //
 //	EPS                     MK-DBK, MK-TRK          HSM; each lets out one kind of key
 //	                        DBK/n                   database, under MK-DBK; in the HSM while running
+//	                        MK-DBK-ST, DBK-ST/n     instead of these in the profile st-2.6.1
 //	                        TRK/<server>/n          database, under MK-TRK; in the HSM while running
 //	                        IDX, AUDIT              HSM; HMAC
 //	                        PLK/<server>/n          HSM; signs
@@ -34,29 +35,31 @@ import (
 
 // The labels of the keys that exist once.
 const (
-	labelMKDBK  = "MK-DBK"
-	labelMKTRK  = "MK-TRK"
-	labelIDX    = "IDX"
-	labelAudit  = "AUDIT"
-	labelMPP    = "MPP/" // and the version of the protocol
-	labelASK    = "ASK"
-	labelRow    = "ROW-AS"
-	labelPair   = "PAIR"
-	labelImport = "IMPORT"
+	labelMKDBK   = "MK-DBK"
+	labelMKDBKST = "MK-DBK-ST"
+	labelMKTRK   = "MK-TRK"
+	labelIDX     = "IDX"
+	labelAudit   = "AUDIT"
+	labelMPP     = "MPP/" // and the version of the protocol
+	labelASK     = "ASK"
+	labelRow     = "ROW-AS"
+	labelPair    = "PAIR"
+	labelImport  = "IMPORT"
 )
 
 // The names of keys in the database.
 const (
 	nameDBK     = "DBK"
+	nameDBKST   = "DBK-ST"
 	nameTRK     = "TRK/" // and the authentication server's name
 	namePairing = "PAIRING"
 )
 
-// Options says how long the RSA keys are, 2048 to 4096 bits, 3072 for 0; and which versions
-// of MPP an EPS has a pair for, 2 where none is named.
+// Options says which keys are made.
 type Options struct {
-	RSABits int
-	MPP     []int
+	RSABits int               // 2048 to 4096; 0: 3072
+	MPP     []int             // versions that an EPS has a pair for; none: 2
+	Profile reference.Profile // of an EPS; "": reference.Default
 }
 
 func (o Options) bits() (int, error) {

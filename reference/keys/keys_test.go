@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/epsbench/epsbench/emulator/token"
@@ -119,6 +120,39 @@ func use(t testing.TB, h *hsm.HSM, key func(context.Context) (hsm.Key, error), f
 		}
 		return fn(s, k)
 	})
+}
+
+// The literal profile has a DBK that encrypts and decrypts, and that no derivation uses.
+func TestTheLiteralProfileHasADBKOfItsOwn(t *testing.T) {
+	h, st := softHSM(t), epsStore(t)
+	must(t, keys.Init(t.Context(), h, st, keys.Options{RSABits: 2048, Profile: reference.Literal}))
+	ring, err := keys.Open(t.Context(), h, st)
+	must(t, err)
+	if ring.Profile() != reference.Literal || ring.CurrentDBK() != 1 || !slices.Contains(ring.Labels(), "MK-DBK-ST") || slices.Contains(ring.Labels(), "MK-DBK") {
+		t.Errorf("profile %s, DBK version %d, labels %v", ring.Profile(), ring.CurrentDBK(), ring.Labels())
+	}
+	current := func(ctx context.Context) (hsm.Key, error) { return ring.DBK(ctx, 1) }
+	must(t, use(t, h, current, func(s *hsm.Session, dbk hsm.Key) error {
+		sealed, err := s.SealValue(dbk, hsm.Padded, []byte("a value"))
+		must(t, err)
+		opened, err := s.OpenValue(dbk, hsm.Padded, sealed)
+		must(t, err)
+		if string(opened) != "a value" {
+			t.Error("another value comes back")
+		}
+		c, err := s.ImportC(make([]byte, 32))
+		must(t, err)
+		if _, err := s.SealRow(dbk, [32]byte{}, c); err == nil {
+			t.Error("a row key is derived from it")
+		}
+		return nil
+	}))
+	if newEPS(t, softHSM(t)).ring.Profile() != reference.Default {
+		t.Error("keys made without a profile are not of the default one")
+	}
+	if err := keys.Init(t.Context(), h, epsStore(t), keys.Options{Profile: "strict"}); !errors.Is(err, reference.ErrInvalid) {
+		t.Errorf("an unknown profile: %v", err)
+	}
 }
 
 func TestInitMakesAnEPSThatOpens(t *testing.T) {

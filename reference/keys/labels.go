@@ -8,7 +8,7 @@ import (
 // Labels names the keys of the EPS that live in its HSM, sorted.
 func (r *Ring) Labels() []string {
 	var all []string
-	for _, k := range epsKeys {
+	for _, k := range r.dbkKind().permanent() {
 		all = append(all, k.label)
 	}
 	for _, v := range r.MPPVersions() {

@@ -109,12 +109,21 @@ func (s *Server) look(ctx context.Context, locator string, index []byte) (Row, e
 		if row.Token, err = tx.Token(row.Code.Token); missing(err) {
 			return err
 		}
-		if row.Newest, err = tx.RowVersion(row.Code.Token); missing(err) {
+		if row.Newest, err = s.newest(tx, row.Token); missing(err) {
 			return err
 		}
 		return nil
 	})
 	return row, err
+}
+
+// newest is the row version that a token is due to have.
+func (s *Server) newest(tx store.Reader, t reference.Token) (uint64, error) {
+	version, err := tx.RowVersion(t.ID)
+	if err == nil && !s.parts.Rows.Dated() {
+		return t.RowVersion, nil
+	}
+	return version, err
 }
 
 // missing holds for errors other than that there is nothing.
@@ -126,11 +135,11 @@ func (s *Server) deliver(ctx context.Context, ss *hsm.Session, a *attempt) error
 	if a.cause != "" {
 		t = s.decoy
 	}
-	c, err := s.openRow(ctx, ss, t)
+	c, err := s.parts.Rows.Open(ctx, ss, t)
 	if err != nil { // a row of another token or time, or a lost session, which the decoy will show
 		s.parts.Log.WarnContext(ctx, "provisioning: row does not open", "token", t.ID, "error", err)
 		a.fail(causeRow)
-		if c, err = s.openRow(ctx, ss, s.decoy); err != nil {
+		if c, err = s.parts.Rows.Open(ctx, ss, s.decoy); err != nil {
 			return err
 		}
 	}
@@ -141,18 +150,6 @@ func (s *Server) deliver(ctx context.Context, ss *hsm.Session, a *attempt) error
 		return err
 	}
 	return ss.Destroy(c)
-}
-
-func (s *Server) openRow(ctx context.Context, ss *hsm.Session, t reference.Token) (hsm.Key, error) {
-	dbk, err := s.parts.Keys.DBK(ctx, t.DBKVersion)
-	if err != nil {
-		return hsm.Key{}, fmt.Errorf("DBK: %w", err)
-	}
-	bind, err := t.Binding()
-	if err != nil {
-		return hsm.Key{}, err
-	}
-	return ss.OpenRow(dbk, bind, t.Sealed, t.CLength)
 }
 
 // respond is the building of step 9. The answer leaves only after step 8.

@@ -33,7 +33,7 @@ func (s *Server) commit(ctx context.Context, a *attempt) error {
 // each change is conditional, and an error takes all of them back.
 func (s *Server) consume(tx store.Tx, a *attempt) error {
 	t := a.row.Token
-	newest, err := tx.RowVersion(t.ID)
+	newest, err := s.newest(tx, t)
 	if err != nil {
 		return err
 	}

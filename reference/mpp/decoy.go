@@ -25,30 +25,13 @@ func (s *Server) makeDecoy(ctx context.Context) error {
 		return err
 	}
 	t := reference.Token{
-		ID: "00000000000000000000000000", Service: "decoy", Format: "row-kw", Direction: reference.Encrypt,
+		ID: "00000000000000000000000000", Service: "decoy", Direction: reference.Encrypt,
 		TOKLength: wire.KeySize, CLength: wire.KeySize, Salt: salt, KDF: wire.KDFName, Iterations: 1,
-		Suite: "HOTP-SHA256-6", PINDigits: reference.MinPINDigits, DBKVersion: s.parts.Keys.CurrentDBK(),
+		Suite: "HOTP-SHA256-6", PINDigits: reference.MinPINDigits,
 	}
-	err := s.parts.HSM.Do(ctx, func(ss *hsm.Session) error { return s.sealDecoy(ctx, ss, &t, c) })
+	err := s.parts.HSM.Do(ctx, func(ss *hsm.Session) error { return s.parts.Rows.Seal(ctx, ss, &t, c) })
 	s.decoy = t
 	return err
-}
-
-func (s *Server) sealDecoy(ctx context.Context, ss *hsm.Session, t *reference.Token, c []byte) error {
-	dbk, err := s.parts.Keys.DBK(ctx, t.DBKVersion)
-	if err != nil {
-		return fmt.Errorf("DBK: %w", err)
-	}
-	bind, err := t.Binding()
-	if err != nil {
-		return err
-	}
-	key, err := ss.ImportC(c)
-	if err != nil {
-		return err
-	}
-	t.Sealed, err = ss.SealRow(dbk, bind, key)
-	return errors.Join(err, ss.Destroy(key))
 }
 
 // decoyBlock is an RSA block of n random bytes that opens, under the key of a version, in

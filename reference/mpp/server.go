@@ -21,6 +21,7 @@ import (
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/mpp/wire"
+	"github.com/epsbench/epsbench/reference/row"
 	"github.com/epsbench/epsbench/reference/store"
 )
 
@@ -33,8 +34,7 @@ type HSM interface {
 
 // Keyring finds the keys that provisioning uses; *keys.Ring is one.
 type Keyring interface {
-	CurrentDBK() uint32
-	DBK(ctx context.Context, version uint32) (hsm.Key, error)
+	row.Keyring
 	IDX(ctx context.Context) (hsm.Key, error)
 	// Each version of MPP has a pair of its own; MPPPublic is nil where there is none.
 	MPPPrivate(ctx context.Context, version int) (hsm.Key, error)
@@ -99,7 +99,7 @@ func (c *Config) complete() error {
 	return nil
 }
 
-// Parts are what a Server works with. The last four may be left nil.
+// Parts are what a Server works with. The last five may be left nil.
 type Parts struct {
 	Store  store.EPS
 	HSM    HSM
@@ -107,15 +107,19 @@ type Parts struct {
 	Clock  reference.Clock
 	Random io.Reader // hsm.HSM.Random
 
-	Waiter  Waiter   // the system's clock
-	Rejects Rejecter // none
-	Rules   []Rule   // Rules()
+	Rows    row.Format // row.Bound
+	Waiter  Waiter     // the system's clock
+	Rejects Rejecter   // none
+	Rules   []Rule     // Rules()
 	Log     *slog.Logger
 }
 
 func (p *Parts) complete() error {
 	if p.Store == nil || p.HSM == nil || p.Keys == nil || p.Clock == nil || p.Random == nil {
 		return errors.New("provisioning: a part is missing")
+	}
+	if p.Rows == nil {
+		p.Rows = row.Bound{Keys: p.Keys}
 	}
 	if p.Waiter == nil {
 		p.Waiter = SystemWaiter{}

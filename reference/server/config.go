@@ -3,25 +3,37 @@ package server
 import (
 	"time"
 
+	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/authserver"
+	"github.com/epsbench/epsbench/reference/hsm"
 )
 
 // Config is the configuration file of an EPS (eps.yaml). Paths are relative to the
 // file. A field left out keeps the value of Default.
 type Config struct {
-	Name       string    `yaml:"name"` // what phones know the EPS by, 1 to 64 characters
-	Node       string    `yaml:"node"` // names this process in the audit
-	HSM        HSM       `yaml:"hsm"`
-	Store      Store     `yaml:"store"`
-	Audit      Audit     `yaml:"audit"`
-	Listeners  Listeners `yaml:"listeners"`
-	Roles      string    `yaml:"roles"` // certificate → role table
-	AuthServer Peer      `yaml:"authserver"`
-	Token      Token     `yaml:"token"`
-	Code       Code      `yaml:"registration_code"`
-	MPP        MPP       `yaml:"mpp"`
-	KDF        KDF       `yaml:"kdf"`
-	Limits     Limits    `yaml:"limits"`
+	Name string `yaml:"name"` // what phones know the EPS by, 1 to 64 characters
+	Node string `yaml:"node"` // names this process in the audit
+	// Profile is that of the keys: "default", or "st-2.6.1" for judging and migration.
+	Profile    reference.Profile `yaml:"profile"`
+	HSM        HSM               `yaml:"hsm"`
+	Store      Store             `yaml:"store"`
+	Audit      Audit             `yaml:"audit"`
+	Listeners  Listeners         `yaml:"listeners"`
+	Roles      string            `yaml:"roles"` // certificate → role table
+	AuthServer Peer              `yaml:"authserver"`
+	Token      Token             `yaml:"token"`
+	Code       Code              `yaml:"registration_code"`
+	MPP        MPP               `yaml:"mpp"`
+	KDF        KDF               `yaml:"kdf"`
+	Limits     Limits            `yaml:"limits"`
+}
+
+// Role is what the EPS asks of its HSM.
+func (c Config) Role() hsm.Role {
+	if c.Profile == reference.Literal {
+		return hsm.LiteralEPS
+	}
+	return hsm.EPS
 }
 
 // HSM says where the keys are. The PIN comes from a file or an environment variable.
@@ -114,7 +126,7 @@ type Limits struct {
 // Default is a configuration of default values, complete but for the HSM.
 func Default() Config {
 	return Config{
-		Name: "eps", Node: "eps-1",
+		Name: "eps", Node: "eps-1", Profile: reference.Default,
 		Store: Store{Engine: "sqlite", Path: "eps.db"},
 		Audit: Audit{Anchor: "audit.anchor"},
 		Listeners: Listeners{

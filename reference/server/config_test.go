@@ -64,6 +64,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		{"MariaDB without DSN", "store: {engine: mariadb}\n", "", "store.dsn"},
 		{"no work", "kdf: {iterations: 0}\n", "", "kdf.iterations"},
 		{"validity of nothing", "registration_code: {validity: 0s}\n", "", "registration_code.validity"},
+		{"no such profile", "profile: strict\n", "", "profile"},
 		{"name too long", "name: " + strings.Repeat("a", 65) + "\n", "", "name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

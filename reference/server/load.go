@@ -136,6 +136,7 @@ func (c Config) Check() error {
 	return first(append([]rule{
 		{1 <= len(c.Name) && len(c.Name) <= 64, "name: want 1 to 64 characters"},
 		{c.Node != "", "node: must be named"},
+		{c.Profile == reference.Default || c.Profile == reference.Literal, `profile: want "default" or "st-2.6.1"`},
 		{c.Listeners.Operations.local(), "listeners.operations.address: want unix:PATH or a loopback address"},
 		{c.Token.PINDigits >= reference.MinPINDigits && c.Token.PINDigits <= reference.MaxPINDigits, "token.pin_digits: want 4 to 12"},
 		{c.Code.Digits >= reference.MinCodeDigits && c.Code.Digits <= reference.MaxCodeDigits, "registration_code.digits: want 2 to 11"},

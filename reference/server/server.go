@@ -20,7 +20,6 @@ import (
 	"github.com/epsbench/epsbench/reference/api/problem"
 	"github.com/epsbench/epsbench/reference/audit"
 	"github.com/epsbench/epsbench/reference/enroll"
-	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/keys"
 	"github.com/epsbench/epsbench/reference/mpp"
 	"github.com/epsbench/epsbench/reference/store"
@@ -68,7 +67,7 @@ func New(ctx context.Context, c Config, p Parts) (*Server, error) {
 // openParts opens what the Parts did not bring.
 func (s *Server) openParts(ctx context.Context) error {
 	if s.parts.HSM == nil {
-		h, err := OpenHSM(ctx, s.config.HSM, s.parts.Modules, hsm.EPS)
+		h, err := OpenHSM(ctx, s.config.HSM, s.parts.Modules, s.config.Role())
 		if err != nil {
 			return err
 		}
@@ -97,7 +96,24 @@ func (s *Server) openAudit(ctx context.Context) (err error) {
 	if s.keys, err = keys.Open(ctx, s.parts.HSM, s.parts.Store); err != nil {
 		return noKeys(err)
 	}
+	if err := s.checkProfile(ctx); err != nil {
+		return err
+	}
 	return SealAudit(ctx, s.config, s.parts.HSM, s.keys, s.parts.Store, s.parts.Anchor)
+}
+
+// checkProfile refuses keys of another profile, and warns of the literal one.
+func (s *Server) checkProfile(ctx context.Context) error {
+	if made := s.keys.Profile(); made != s.config.Profile {
+		return &reference.Hint{
+			Err:  fmt.Errorf("%w: profile: %s, but the keys were made for %s", ErrConfig, s.config.Profile, made),
+			Text: "an EPS keeps the profile that eps init gave it",
+		}
+	}
+	if s.config.Profile == reference.Literal {
+		s.log.WarnContext(ctx, "the profile st-2.6.1 is for judging and migration: rows have no integrity, and C and the MPP key pass through the host")
+	}
+	return nil
 }
 
 func noKeys(err error) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/epsbench/epsbench/reference/enroll"
 	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/mpp"
+	"github.com/epsbench/epsbench/reference/row"
 )
 
 // pluginClient speaks to the authentication server under the keys of its pairing.
@@ -29,7 +30,7 @@ func (s *Server) pluginClient() (*plugin.Client, error) {
 func (s *Server) newEnroll() (*enroll.Service, error) {
 	p := enroll.Parts{
 		Store: s.parts.Store, HSM: s.parts.HSM, Keys: s.keys, AuthServer: s.parts.AuthServer,
-		Clock: s.parts.Clock, Random: s.parts.Random,
+		Clock: s.parts.Clock, Random: s.parts.Random, Rows: row.Of(s.config.Profile, s.keys),
 	}
 	s.parts.Enroll(&p)
 	return enroll.New(enroll.Config{
@@ -43,7 +44,7 @@ func (s *Server) newEnroll() (*enroll.Service, error) {
 func (s *Server) newMPP(ctx context.Context) (*mpp.Server, error) {
 	p := mpp.Parts{
 		Store: s.parts.Store, HSM: s.parts.HSM, Keys: s.keys, Clock: s.parts.Clock, Random: s.parts.Random,
-		Rejects: rejecter{s.rejects}, Log: s.log,
+		Rows: row.Of(s.config.Profile, s.keys), Rejects: rejecter{s.rejects}, Log: s.log,
 	}
 	s.parts.MPP(&p)
 	return mpp.New(ctx, mpp.Config{

@@ -49,6 +49,7 @@ type Info struct{ Engine, Version, DSN string } // DSN without password
 // Reader reads. Everything returns reference.ErrNotFound when there is none.
 type Reader interface {
 	Keys() ([]WrappedKey, error)
+	Keystores() ([]Keystore, error)
 	Token(reference.TokenID) (reference.Token, error)
 	TokenOf(reference.Service, reference.User) (reference.Token, error) // the one that is not cancelled or revoked
 	CodeByLocator(locator string) (reference.RegistrationCode, error)
@@ -71,6 +72,7 @@ type Reader interface {
 type Tx interface {
 	Reader
 	PutKey(WrappedKey) error           // reference.ErrExists for a name and version already there
+	PutKeystore(Keystore) error        // the same
 	InsertToken(reference.Token) error // reference.ErrExists for an id, or a second live token of a user
 	// MoveToken changes State and RowVersion if they still are what was read, else reference.ErrConflict.
 	MoveToken(id reference.TokenID, from, to reference.State, fromVersion, toVersion uint64, at time.Time) error
@@ -92,6 +94,16 @@ type WrappedKey struct {
 	Master  string // label of the master key in the HSM
 	Blob    []byte // RFC 3394
 	Created time.Time
+}
+
+// Keystore is an RSA pair of the profile st-2.6.1 (seed 000 §6.2-2c, -2d).
+type Keystore struct {
+	Name       string // "MPP/1"
+	Version    uint32
+	PKCS12     []byte // the pair, under the password
+	Password   []byte // under DBK
+	DBKVersion uint32
+	Created    time.Time
 }
 
 // OutboxEntry is a message to the authentication server that must arrive, once or more.

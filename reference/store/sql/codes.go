@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	codeColumns  = "locator, code_index, mpp, token, service, state, failures, expires, created"
-	insertCode   = "INSERT INTO codes (" + codeColumns + ") VALUES (?,?,?,?,?,?,?,?,?)"
+	codeColumns  = "locator, code_index, sealed, mpp, token, service, state, failures, expires, created"
+	insertCode   = "INSERT INTO codes (" + codeColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?)"
 	selectCode   = "SELECT " + codeColumns + " FROM codes WHERE locator = ?"
 	selectIndex  = "SELECT " + codeColumns + " FROM codes WHERE code_index = ?"
 	countGuesses = "SELECT COUNT(*) FROM codes WHERE mpp = 1 AND state = 'live' AND expires > ?"
@@ -23,8 +23,8 @@ const (
 
 func scanCode(row scanner) (c reference.RegistrationCode, err error) {
 	var expires, created int64
-	err = row.Scan(&c.Locator, &c.Index, &c.MPP, &c.Token, &c.Service, &c.State, &c.Failures, &expires, &created)
-	c.Index = orNil(c.Index)
+	err = row.Scan(&c.Locator, &c.Index, &c.Sealed, &c.MPP, &c.Token, &c.Service, &c.State, &c.Failures, &expires, &created)
+	c.Index, c.Sealed = orNil(c.Index), orNil(c.Sealed)
 	c.Expires, c.Created = fromMicros(expires), fromMicros(created)
 	return c, err
 }
@@ -59,7 +59,7 @@ func scanNumber[T any](row scanner) (n T, err error) {
 
 // InsertCode implements store.Tx.
 func (t epsTx) InsertCode(c reference.RegistrationCode) error {
-	_, err := t.write(insertCode, c.Locator, bytes(c.Index), c.MPP, c.Token, c.Service, c.State, c.Failures,
+	_, err := t.write(insertCode, c.Locator, bytes(c.Index), bytes(c.Sealed), c.MPP, c.Token, c.Service, c.State, c.Failures,
 		micros(c.Expires), micros(c.Created))
 	return err
 }

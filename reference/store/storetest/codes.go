@@ -87,6 +87,7 @@ func testCountFailure(t *testing.T, st store.EPS) {
 func testCodesOfToken(t *testing.T, st store.EPS) {
 	first := withCode(t, st, "codes", "CODES001")
 	second := newCode(first.Token, "CODES000") // made in the same microsecond, and sorts before
+	second.Sealed = []byte("\x00a code under DBK")
 	live := func() (n int) {
 		view(t, st, func(tx store.Reader) (err error) {
 			n, err = tx.LiveCodes()
@@ -103,8 +104,8 @@ func testCodesOfToken(t *testing.T, st store.EPS) {
 			return err
 		}
 		got, err := tx.CodeOf(first.Token)
-		if got.Locator != second.Locator {
-			t.Errorf("the newest code is %q", got.Locator)
+		if !reflect.DeepEqual(got, second) {
+			t.Errorf("the newest code is %+v", got)
 		}
 		return err
 	})

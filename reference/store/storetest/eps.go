@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -29,6 +30,7 @@ func TestEPS(t *testing.T, e Engine) {
 		{"a code without a locator is found by its index", testCodesWithoutLocator},
 		{"codes of a token", testCodesOfToken},
 		{"keys", testKeys},
+		{"keystores", testKeystores},
 		{"outbox", testOutbox},
 		{"too long is refused, not cut", testTooLong},
 		{"a change sees itself, others do not", testVisibility},
@@ -218,6 +220,26 @@ func testKeys(t *testing.T, st store.EPS) {
 		got, err := tx.Keys()
 		if !reflect.DeepEqual(got, keys) {
 			t.Errorf("Keys gives %+v", got)
+		}
+		return err
+	})
+}
+
+func testKeystores(t *testing.T, st store.EPS) {
+	all := []store.Keystore{
+		{Name: "MPP/1", Version: 1, PKCS12: make([]byte, 8192), Password: []byte{0, 1, 0, 255}, DBKVersion: 1, Created: now},
+		{Name: "MPP/1", Version: 2, PKCS12: []byte{0x30}, Password: []byte{7}, DBKVersion: 2, Created: now},
+	}
+	update(t, st, func(tx store.Tx) error {
+		return errors.Join(tx.PutKeystore(all[1]), tx.PutKeystore(all[0]))
+	})
+	want(t, "the same name and version", st.Update(context.Background(), func(tx store.Tx) error {
+		return tx.PutKeystore(all[0])
+	}), reference.ErrExists)
+	view(t, st, func(tx store.Reader) error {
+		got, err := tx.Keystores()
+		if !reflect.DeepEqual(got, all) {
+			t.Errorf("Keystores gives %+v", got)
 		}
 		return err
 	})
