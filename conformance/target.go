@@ -34,8 +34,9 @@ type Identity struct {
 	Kind    Kind              `json:"kind"`
 	Name    string            `json:"name"`
 	Version string            `json:"version"`
-	HSM     map[string]string `json:"hsm"`   // kind, library, model, firmware, one entry a strategy
-	Store   map[string]string `json:"store"` // engine, version
+	Profile string            `json:"profile,omitempty"` // of what it stores, where it has more than one
+	HSM     map[string]string `json:"hsm"`               // kind, library, model, firmware, one entry a strategy
+	Store   map[string]string `json:"store"`             // engine, version
 	// AuthServer is the authentication server's name and version.
 	AuthServer map[string]string `json:"authserver,omitempty"`
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/mutants"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
+	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api/pki"
 	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/hsm"
@@ -33,9 +34,21 @@ var Reference = run.Target{
 	Name:    "reference",
 	About:   "the reference EPS and authentication server, in one process",
 	Prepare: prepare,
-	Open: func(ctx context.Context, o run.Options) (conformance.Target, error) {
-		return open(ctx, o, "eps.example")
-	},
+	Open:    opener(reference.Default),
+}
+
+// Literal is the same with the profile that stores what seed 000 §6.2 lists, to the letter.
+var Literal = run.Target{
+	Name:    "reference:" + string(reference.Literal),
+	About:   "the same, storing seed 000 §6.2 to the letter: its weaknesses are to be seen",
+	Prepare: prepare,
+	Open:    opener(reference.Literal),
+}
+
+func opener(p reference.Profile) func(context.Context, run.Options) (conformance.Target, error) {
+	return func(ctx context.Context, o run.Options) (conformance.Target, error) {
+		return open(ctx, o, "eps.example", p)
+	}
 }
 
 // system is a running reference EPS. It implements every interface of
@@ -44,6 +57,7 @@ type system struct {
 	options   run.Options
 	dir       string
 	name      string // of the EPS
+	profile   reference.Profile
 	seams     mutants.Seams
 	clock     *clock
 	log       *journal
@@ -77,8 +91,8 @@ var capabilities = conformance.Capabilities{
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and
 // starts them.
-func open(ctx context.Context, o run.Options, name string) (*system, error) {
-	s := &system{options: o, dir: o.Dir, name: name, clock: &clock{}, log: &journal{}, trace: &trace.Recorder{}}
+func open(ctx context.Context, o run.Options, name string, p reference.Profile) (*system, error) {
+	s := &system{options: o, dir: o.Dir, name: name, profile: p, clock: &clock{}, log: &journal{}, trace: &trace.Recorder{}}
 	s.openSlots = func() (*slots, error) { return openSlots(o.HSM, o.Dir) }
 	return s, s.open(ctx)
 }
@@ -192,7 +206,7 @@ func (s *system) Twin(ctx context.Context) (conformance.Target, error) {
 	o := s.options
 	o.Dir = s.path(fmt.Sprintf("twin-%d", len(s.twins)+1))
 	o.Mutant = ""
-	t := &system{options: o, dir: o.Dir, name: "other.example", clock: s.clock, log: s.log, trace: &trace.Recorder{}}
+	t := &system{options: o, dir: o.Dir, name: "other.example", profile: s.profile, clock: s.clock, log: s.log, trace: &trace.Recorder{}}
 	t.openSlots = func() (*slots, error) { return s.slots.beside(o.Dir) }
 	if err := t.open(ctx); err != nil {
 		return nil, fmt.Errorf("second EPS: %w", err)

@@ -45,7 +45,7 @@ func (s *system) login(ctx context.Context, slot string, m cryptoki.Module, role
 // initialise makes the keys of both servers and pairs them, as `eps init`, `eps
 // authserver init` and `eps authserver pair` do.
 func (s *system) initialise(ctx context.Context) (err error) {
-	ours, err := s.openHSM(ctx, "eps", hsm.EPS)
+	ours, err := s.openHSM(ctx, "eps", server.Config{Profile: s.profile}.Role())
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *system) initialise(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, theirs.Close()) }()
 
-	if err := keys.Init(ctx, ours, s.stores.eps, keys.Options{}); err != nil {
+	if err := keys.Init(ctx, ours, s.stores.eps, keys.Options{Profile: s.profile}); err != nil {
 		return err
 	}
 	if err := keys.InitAuthServer(ctx, theirs, keys.Options{}); err != nil {
@@ -104,13 +104,13 @@ func (s *system) startAuthServer(ctx context.Context) error {
 }
 
 func (s *system) startEPS(ctx context.Context) error {
-	h, err := s.openHSM(ctx, "eps", hsm.EPS)
+	c := s.config()
+	h, err := s.openHSM(ctx, "eps", c.Role())
 	if err != nil {
 		return err
 	}
 	s.opened = append(s.opened, h.Close)
 	s.hsm = h
-	c := s.config()
 	st := s.stores.eps
 	if s.seams.Store != nil {
 		st = s.seams.Store(st)
@@ -143,7 +143,7 @@ func (s *system) config() server.Config {
 // settings are those of the EPS without a mutant.
 func (s *system) settings() server.Config {
 	c := server.Default()
-	c.Name = s.name
+	c.Name, c.Profile = s.name, s.profile
 	for _, l := range []*server.Listener{&c.Listeners.Bank, &c.Listeners.Public, &c.Listeners.Operations} {
 		l.Address = anyPort
 	}

@@ -157,6 +157,7 @@ func (s *system) Identity() conformance.Identity {
 			"kind": s.slots.kind, "library": token.Library, "manufacturer": token.Manufacturer,
 			"model": token.Model, "firmware": token.Firmware,
 		},
+		Profile:    string(s.profile),
 		Store:      map[string]string{},
 		AuthServer: map[string]string{"name": server.DefaultAuthServer().Name, "version": server.Version},
 	}

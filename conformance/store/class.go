@@ -70,10 +70,19 @@ func number(kind string, least, most int64) class {
 
 func wrappedKey(lengths ...int) class { return random("wrapped key", lengths...) }
 func sealed(lengths ...int) class     { return random("sealed hash", lengths...) }
+func ciphertext(lengths ...int) class { return random("IV and ciphertext", lengths...) }
 func salt(lengths ...int) class       { return random("salt", lengths...) }
 func mac(lengths ...int) class        { return random("MAC", lengths...) }
 func digest(lengths ...int) class     { return random("digest", lengths...) }
 func previousMAC(length int) class    { return random("MAC", 0, length) } // 0: of the first
+
+// none is a column that is not used.
+var none = class{kind: "unused", fits: func(v []byte) string {
+	if len(v) > 0 {
+		return "where there should be none"
+	}
+	return ""
+}}
 
 // random is bytes of some lengths that look drawn: the output of a cipher, a MAC, a hash
 // or a random generator.

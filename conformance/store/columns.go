@@ -3,7 +3,7 @@ package store
 // expected is every column of the two databases of the reference EPS, on either engine,
 // and what its values are. Seed 000 §6.2-2 lists the secrets: {DBK}MK and {TRK}MK are the
 // wrapped keys, ((TOK)KEK)DBK is tokens.sealed, and of the registration code there is
-// codes.code_index; keystore and password do not exist.
+// codes.code_index; keystore and password do not exist. A form says what differs.
 var expected = map[string]class{
 	"eps.wrapped_keys.name":    one(`DBK|TRK/[a-z0-9.-]{1,64}`),
 	"eps.wrapped_keys.version": count,
@@ -38,12 +38,20 @@ var expected = map[string]class{
 	"eps.codes.locator":    one(`[0-9A-HJKMNP-TV-Z]{8}`),
 	"eps.codes.code_index": mac(32),
 	"eps.codes.mpp":        one(`[12]`),
+	"eps.codes.sealed":     none,
 	"eps.codes.token":      tokenID,
 	"eps.codes.service":    service,
 	"eps.codes.state":      one(`live|used|killed|retired`),
 	"eps.codes.failures":   count,
 	"eps.codes.expires":    instant,
 	"eps.codes.created":    instant,
+
+	"eps.keystores.name":        none,
+	"eps.keystores.version":     none,
+	"eps.keystores.pkcs12":      none,
+	"eps.keystores.password":    none,
+	"eps.keystores.dbk_version": none,
+	"eps.keystores.created":     none,
 
 	"eps.outbox.idempotency_key": messageKey,
 	"eps.outbox.op":              one(`cancel|suspend|resume|revoke`),

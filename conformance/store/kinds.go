@@ -21,7 +21,7 @@ type kind struct {
 	uses        []uint
 }
 
-// kinds are all. What can leave a token, wrapped, has no use there; what has a use cannot leave.
+// kinds are those of every form. What can leave a token, wrapped, has no use there; what has a use cannot leave.
 var kinds = []kind{
 	{"key to derive from", pkcs11.CKK_AES, false, []uint{pkcs11.CKA_DERIVE}},                 // KEK, DBK, S
 	{"wrapping key", pkcs11.CKK_AES, false, []uint{pkcs11.CKA_WRAP}},                         // TRK at the EPS, K_c
@@ -32,20 +32,6 @@ var kinds = []kind{
 	{"signing key", pkcs11.CKK_GENERIC_SECRET, false, []uint{pkcs11.CKA_SIGN}},               // TOK, K_t, MAC keys
 	{"verifying key", pkcs11.CKK_GENERIC_SECRET, false, []uint{pkcs11.CKA_VERIFY}},           // PLK at the receiver
 	{"secret on its way", pkcs11.CKK_GENERIC_SECRET, true, nil},                              // C, TOK, MAC keys
-}
-
-// oneLife are the keys of an enrolment, a delivery and a validation, by what makes them.
-var oneLife = map[string]int{
-	"eps C_CreateObject: key to derive from":    1, // KEK
-	"eps C_CreateObject: secret on its way":     1, // C
-	"eps C_DeriveKey: secret on its way":        1, // TOK
-	"eps C_DeriveKey: key for both ways":        2, // row key, at enrolment and delivery
-	"eps C_UnwrapKey: key to derive from":       1, // S
-	"eps C_UnwrapKey: secret on its way":        1, // C
-	"eps C_DeriveKey: signing key":              1, // K_t
-	"eps C_DeriveKey: wrapping key":             1, // K_c
-	"authserver C_UnwrapKey: secret on its way": 1, // TOK out of TRK, to be wrapped under ASK
-	"authserver C_UnwrapKey: signing key":       1, // TOK out of ASK
 }
 
 // makers are the calls that give one key by one template.
@@ -59,17 +45,17 @@ func templates(w *world) {
 		mark := w.tracer().Mark()
 		u := w.equipped(ctx, conformance.EnrolRequest{})
 		Expect(u.accepted(ctx, u.otp())).To(BeTrue(), "the OTP of an equipped user is refused")
-		life := expectKinds(w.tracer().Calls(mark))
-		Expect(life).To(Equal(oneLife), "keys of an enrolment, a delivery and a validation: %s", tell(life))
-		all := expectKinds(w.tracer().Calls(0))
-		conformance.Observe("the templates of all %d secret keys that both servers have made since their keys were made: each is sensitive, and of one of %d kinds by type, CKA_EXTRACTABLE and uses; in the life of a token: %s", sum(all), len(kinds), tell(life))
+		life := w.expectKinds(w.tracer().Calls(mark))
+		Expect(life).To(Equal(w.form().life), "keys of an enrolment, a delivery and a validation: %s", tell(life))
+		all := w.expectKinds(w.tracer().Calls(0))
+		conformance.Observe("the templates of all %d secret keys that both servers have made since their keys were made: each is sensitive, and of one of %d kinds by type, CKA_EXTRACTABLE and uses; in the life of a token: %s", sum(all), len(w.form().allKinds()), tell(life))
 	})
 }
 
 // expectKinds counts the secret keys that calls have made, by kind.
-func expectKinds(calls []conformance.HSMCall) map[string]int {
+func (w *world) expectKinds(calls []conformance.HSMCall) map[string]int {
 	GinkgoHelper()
-	counts := map[string]int{}
+	kinds, counts := w.form().allKinds(), map[string]int{}
 	for _, c := range calls {
 		class, told := find(c.Template, "CKA_CLASS")
 		another := told && class.Value != fmt.Sprint(pkcs11.CKO_SECRET_KEY)

@@ -24,7 +24,7 @@ type key struct {
 // keys are all permanent keys by the token that they live on.
 var keys = map[string][]key{
 	"eps": {
-		{label: `MK-(DBK|TRK)`, class: pkcs11.CKO_SECRET_KEY, uses: both, born: true},
+		{label: `MK-(DBK|DBK-ST|TRK)`, class: pkcs11.CKO_SECRET_KEY, uses: both, born: true},
 		{label: `IDX|AUDIT`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}, born: true},
 		{label: `PLK/.+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}},
 		{label: `PLK-R/.+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_VERIFY}},
@@ -54,7 +54,6 @@ func known(which, label string, class uint) (key, bool) {
 
 // Templates of what the wrapping keys let out: exactly these.
 var (
-	asDBK     = made(pkcs11.CKK_AES, false, pkcs11.CKA_DERIVE)
 	asTRK     = made(pkcs11.CKK_AES, false, pkcs11.CKA_WRAP) // at the EPS
 	asTransit = made(pkcs11.CKK_GENERIC_SECRET, true)        // TOK out of TRK, on its way under ASK
 	asSigning = made(pkcs11.CKK_GENERIC_SECRET, false, pkcs11.CKA_SIGN)

@@ -32,16 +32,13 @@ func masters(w *world) {
 		for _, which := range tokens {
 			s := open(ctx, w.Target, which)
 			n := 0
-			for _, label := range masterLabels[which] {
+			for _, label := range s.form.masters(which) {
 				n += s.expectKept(s.secret(label), label)
 			}
-			conformance.Observe("%s: %d attempts to read, wrap, copy, change or otherwise use %d master keys, all refused", which, n, len(masterLabels[which]))
+			conformance.Observe("%s: %d attempts to read, wrap, copy, change or otherwise use %d master keys, all refused", which, n, len(s.form.masters(which)))
 		}
 	})
 }
-
-// masterLabels are the keys under which others rest.
-var masterLabels = map[string][]string{"eps": {"MK-DBK", "MK-TRK"}, "authserver": {"ASK"}}
 
 // flag is a boolean attribute and what it is due to be.
 type flag struct {
@@ -91,7 +88,7 @@ func (s session) expectKept(o pkcs11.ObjectHandle, label string) int {
 	GinkgoHelper()
 	own := s.create(make([]byte, 32), made(pkcs11.CKK_AES, false, pkcs11.CKA_WRAP))
 	under := []pkcs11.ObjectHandle{own}
-	for _, other := range masterLabels[s.which] {
+	for _, other := range s.form.masters(s.which) {
 		under = append(under, s.secret(other))
 	}
 	n := s.beRefused(label, s.exports(o, under)) + s.beRefused(label, s.alterations(o))

@@ -19,6 +19,7 @@ type session struct {
 	cryptoki.Module
 	handle pkcs11.SessionHandle
 	which  string // "eps", "authserver"
+	form   *form
 }
 
 func open(ctx context.Context, t conformance.Target, which string) session {
@@ -34,7 +35,7 @@ func open(ctx context.Context, t conformance.Target, which string) session {
 	if err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) {
 		conformance.Broken("C_Login: %s", cryptoki.ReturnName(err))
 	}
-	return session{slot.Module, handle, which}
+	return session{slot.Module, handle, which, formOf(t)}
 }
 
 func plain(mechanism uint) []*pkcs11.Mechanism {

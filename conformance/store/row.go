@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/miekg/pkcs11"
 	. "github.com/onsi/ginkgo/v2"
@@ -19,30 +20,32 @@ func row(w *world) {
 		s := open(ctx, w.Target, "eps")
 		tables := w.tables(ctx)
 		r := only(tables, "eps", "tokens", "id", u.Token)
-		key := s.opened(dbk, dbk.blob(tables))
+		f := w.form()
+		key := s.opened(f.dbk, f.dbk.blob(tables))
 
-		c, err := s.unsealed(key, r)
+		c, err := f.unseal(s, key, r)
 		Expect(err).NotTo(HaveOccurred(), "the outer layer: a token's row does not open with DBK")
-		Expect(s.valueOf(c)).To(Equal(u.grant.Inner().C), "what DBK opens is not C")
+		Expect(c).To(Equal(u.grant.Inner().C), "what DBK opens is not C")
 		Expect(u.accepted(ctx, s.otpUnder(u, u.kek(), u.grant.Inner().C))).To(BeTrue(), "the inner layer: C with the PIN's KEK does not give TOK")
 		Expect(u.accepted(ctx, s.otpUnder(u, otherKEK(u), u.grant.Inner().C))).To(BeFalse(), "C with the KEK of another PIN gives TOK too")
 		conformance.Observe("the row opens with DBK to C; AES of C under the PIN's KEK, in the HSM, signs an OTP that is accepted, under another PIN's one that is refused")
 
-		s.expectOneOrder(u, key, r)
+		conformance.Observe("%s", f.swap(s, u, key, r))
 	})
 }
 
-// unsealed is C of a token's row, under a key derived from DBK, and readable: the bench
+// unwrapped is C of a token's row, under a key derived from DBK, and readable: the bench
 // compares it with the phone's.
-func (s session) unsealed(dbk pkcs11.ObjectHandle, r record) (pkcs11.ObjectHandle, error) {
+func (s session) unwrapped(dbk pkcs11.ObjectHandle, r record) ([]byte, error) {
 	GinkgoHelper()
 	under := s.rowKey(dbk, r)
 	readable := changed(made(pkcs11.CKK_GENERIC_SECRET, true), pkcs11.CKA_SENSITIVE, false)
 	c, err := s.unwrap(under, r["sealed"], readable)
-	if err == nil {
-		DeferCleanup(s.DestroyObject, s.handle, c)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	DeferCleanup(s.DestroyObject, s.handle, c)
+	return s.valueOf(c), nil
 }
 
 func (s session) rowKey(dbk pkcs11.ObjectHandle, r record) pkcs11.ObjectHandle {
@@ -90,21 +93,18 @@ func otherKEK(u *user) []byte {
 	return kek
 }
 
-// expectOneOrder: KEK does not open the row, and what it makes of it DBK does not open.
-func (s session) expectOneOrder(u *user, dbk pkcs11.ObjectHandle, r record) {
+// unwrappedFirst: KEK does not open the row, and what it makes of it DBK does not open.
+func (s session) unwrappedFirst(u *user, dbk pkcs11.ObjectHandle, r record) string {
 	GinkgoHelper()
 	sealed := r["sealed"]
 	kek := s.create(u.kek(), made(pkcs11.CKK_AES, false, pkcs11.CKA_UNWRAP))
 	under := s.rowKey(dbk, r)
-	peeled := oracle.Inner{C: sealed[:len(sealed)-8], Direction: oracle.Encrypts, TOKLength: len(sealed) - 8,
-		Salt: u.grant.Salt, KDF: u.grant.KDF, Iterations: u.grant.Iterations}
-	first, err := peeled.TOK(u.PIN)
-	Expect(err).NotTo(HaveOccurred(), "AES under KEK")
+	first := u.peeled(sealed[:len(sealed)-8])
 	n := s.beRefused("the other order", []attempt{
 		{"unwrap the row under KEK", func() (pkcs11.ObjectHandle, error) { return s.unwrap(kek, sealed, asTransit) }},
 		{"unwrap under DBK what KEK made of the row", func() (pkcs11.ObjectHandle, error) {
 			return s.unwrap(under, append(first, sealed[len(sealed)-8:]...), asTransit)
 		}},
 	})
-	conformance.Observe("the other order: %d attempts, refused", n)
+	return fmt.Sprintf("the other order: %d attempts, refused", n)
 }

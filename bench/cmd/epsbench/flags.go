@@ -12,7 +12,7 @@ import (
 
 // targetFlags say what is judged, and how.
 type targetFlags struct {
-	Target  string `default:"reference" placeholder:"NAME" help:"What is judged (${default})."`
+	Target  string `default:"reference" placeholder:"NAME" help:"What is judged: see epsbench list targets (${default})."`
 	HSM     string `name:"hsm" default:"emulator" placeholder:"HSM" help:"emulator, softhsm, or the path of a PKCS#11 module (${default})."`
 	Store   string `default:"sqlite" env:"EPSBENCH_STORE" placeholder:"STORE" help:"sqlite, mariadb, or the DSN of a MariaDB server (${default})."`
 	Profile string `default:"quick" enum:"quick,full" placeholder:"quick|full" help:"How much is tried: quick or full (${default})."`

@@ -15,14 +15,14 @@ import (
 
 // listCommand prints what the bench knows.
 type listCommand struct {
-	What   string `arg:"" enum:"claims,suites,mutants" help:"claims, suites or mutants."`
+	What   string `arg:"" enum:"claims,suites,mutants,targets" help:"claims, suites, mutants or targets."`
 	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
 }
 
 // Run is called by kong.
 func (c *listCommand) Run(a *app) error {
 	lists := map[string]func(*app) (any, table.Row, []table.Row){
-		"claims": listClaims, "suites": listSuites, "mutants": listMutants,
+		"claims": listClaims, "suites": listSuites, "mutants": listMutants, "targets": listTargets,
 	}
 	objects, head, rows := lists[c.What](a)
 	if c.Format == "json" {
@@ -85,6 +85,22 @@ func listMutants(a *app) (any, table.Row, []table.Row) {
 		rows = append(rows, table.Row{m.Name, strings.Join(m.Claims, " "), m.About})
 	}
 	return objects, table.Row{"mutant", "must be caught by", "what is broken"}, rows
+}
+
+// listedTarget is a target as `list targets --format json` shows it.
+type listedTarget struct {
+	Name  string `json:"name"`
+	About string `json:"about"`
+}
+
+func listTargets(a *app) (any, table.Row, []table.Row) {
+	objects := []listedTarget{}
+	var rows []table.Row
+	for _, t := range a.Targets {
+		objects = append(objects, listedTarget{t.Name, t.About})
+		rows = append(rows, table.Row{t.Name, t.About})
+	}
+	return objects, table.Row{"target", "about"}, rows
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -24,7 +24,7 @@ func registry() run.Registry {
 			{Name: "store", About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
 			{Name: "authserver", About: "challenges and their responses at the authentication server", Family: authserver.Family},
 		},
-		Targets: []run.Target{target.Reference},
+		Targets: []run.Target{target.Reference, target.Literal},
 	}
 	for _, m := range mutants.All() {
 		r.Mutants = append(r.Mutants, run.Mutant{Name: m.Name, About: m.About, Claims: m.Claims, Reason: m.Reason})
