@@ -118,7 +118,8 @@ type Declared struct {
 	Window         int // TOTP, steps to either side
 	KDFIterations  int
 	Services       []string      // at least two
-	RefusalQuantum time.Duration // refusals leave on this grid
+	RefusalQuantum time.Duration // refusals of provisioning leave on this grid
+	OTPQuantum     time.Duration // refusals of OTPs leave on this grid; 0: on none
 }
 
 // Provisioner carries bytes between a phone and the EPS; it understands none of them.

@@ -145,6 +145,7 @@ func (s *system) Declared() conformance.Declared {
 		PINDigits: c.Token.PINDigits, CodeDigits: c.Code.Digits, CodeTries: c.Code.Failures, CodeValidity: c.Code.Validity,
 		Suite: c.Token.Suite, LockAfter: s.rules.Consecutive, LookAhead: s.rules.LookAhead, Window: s.rules.Drift,
 		KDFIterations: c.KDF.Iterations, Services: []string{"bank.example", "shop.example"}, RefusalQuantum: mpp.Quantum,
+		OTPQuantum: authserver.DefaultGrid,
 	}
 }
 

@@ -1,15 +1,24 @@
 package mutants
 
 import (
+	"context"
 	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"strings"
+	"sync"
 	"sync/atomic"
 
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/enroll"
+	"github.com/epsbench/epsbench/reference/mpp"
 	"github.com/epsbench/epsbench/reference/oath"
+	"github.com/epsbench/epsbench/reference/store"
 )
 
 // pinStatistics are the mutants that only many observations show.
@@ -48,6 +57,34 @@ var pinStatistics = []Mutant{
 		Claims: []string{"ST-6.1-b-digits"},
 		Reason: "p of last digit of first OTPs",
 		Break:  onDerivations(func(m *derivations) { m.derive = m.formed(firstOTPZero) }),
+	},
+	{
+		Name:   "unknown users are looked for twice",
+		About:  "Where no row has the user, the authentication server asks another system, which takes longer than some steps of the grid.",
+		Claims: []string{"RGS-C-1-times"},
+		Reason: "p of ranks of the times, an unknown user",
+		Break: func(s *Seams) {
+			s.AuthStore = func(st store.AuthServer) store.AuthServer { return askingElsewhere{st} }
+		},
+	},
+	{
+		Name:   "strangers wait behind the grid",
+		About:  "Users who have never logged in get their refusals later than others: the wait is behind the grid.",
+		Claims: []string{"RGS-C-1-times"},
+		Reason: "p of ranks of the times, an unknown user",
+		Break:  func(s *Seams) { s.Wrap = strangersLater() },
+	},
+	{
+		Name:   "wrong digits take longer",
+		About:  "The digits of a code behind a known locator are compared by a slow routine, which takes longer than some steps of the grid.",
+		Claims: []string{"ST-2.2.2-a-times"},
+		Reason: "p of ranks of the times, a wrong code",
+		Break: inProvisioning(withRule("wrong code", func(broken bool, r mpp.Row) bool {
+			if r.Found && broken {
+				mpp.SystemWaiter{}.Sleep(context.Background(), 3*mpp.Quantum)
+			}
+			return broken
+		})),
 	},
 }
 
@@ -109,4 +146,37 @@ func firstOTP(tok []byte) string {
 		return mac.Sum(nil), nil
 	}, 0)
 	return otp
+}
+
+// askingElsewhere takes its time where no row has the user.
+type askingElsewhere struct{ store.AuthServer }
+
+func (s askingElsewhere) View(ctx context.Context, fn func(store.AuthReader) error) error {
+	err := s.AuthServer.View(ctx, fn)
+	if errors.Is(err, reference.ErrNotFound) {
+		mpp.SystemWaiter{}.Sleep(ctx, 3*authserver.DefaultGrid)
+	}
+	return err
+}
+
+// strangersLater holds the refusals of users back who were never accepted.
+func strangersLater() func(string, http.Handler) http.Handler {
+	var known sync.Map
+	return func(listener string, h http.Handler) http.Handler {
+		if listener != "auth" {
+			return h
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			user := userOf(r)
+			kept := &keptAnswer{ResponseWriter: w}
+			h.ServeHTTP(kept, r)
+			if strings.Contains(kept.body.String(), `"accepted":true`) {
+				known.Store(user, true)
+			} else if _, is := known.Load(user); !is {
+				mpp.SystemWaiter{}.Sleep(r.Context(), 2*authserver.DefaultGrid)
+			}
+			w.WriteHeader(kept.status)
+			_, _ = w.Write(kept.body.Bytes()) // the caller has gone
+		})
+	}
 }

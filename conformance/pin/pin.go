@@ -31,16 +31,23 @@ type size struct {
 	// What the statistics have to be able to find, or else they judge nothing: a share that
 	// is larger by so much, of all or of first OTPs; a correlation; words of so many bits.
 	excess, first, correlation, bits float64
+
+	lanes, otpRounds  int     // users of each kind at the same time, and refusals of each
+	phones, mppRounds int     // the same of provisioning
+	later             float64 // milliseconds that have to be found
+	missed            float64 // share of answers; 0: too few to compare it
 }
 
 var (
 	fewer = size{
 		tokens: 6, crowd: 12, suites: []string{"HOTP-SHA256-6"},
 		many: 400, users: 64, otps: 96, excess: 0.25, first: 0.6, correlation: 0.4, bits: 12,
+		lanes: 8, otpRounds: 3, phones: 8, mppRounds: 3, later: 1000,
 	}
 	more = size{
 		tokens: 40, crowd: 60, suites: []string{"HOTP-SHA256-6", "HOTP-SHA1-7", "HOTP-SHA512-8", "TOTP-SHA256-6-30"},
 		many: 50_000, users: 2000, otps: 64, excess: 0.02, first: 0.08, correlation: 0.04, bits: 27,
+		lanes: 32, otpRounds: 200, phones: 16, mppRounds: 100, later: 1, missed: 0.05,
 	}
 	sizes = map[conformance.Profile]size{"": fewer, conformance.Quick: fewer, conformance.Full: more, conformance.CSPN: more}
 )

@@ -23,7 +23,7 @@ type trial struct {
 const (
 	n      = 400
 	digits = 10
-	draws  = 60
+	draws  = 40
 )
 
 var trials = []trial{
@@ -50,7 +50,7 @@ var trials = []trial{
 	},
 	{
 		name:   "ranks",
-		effect: func(l stat.Level) float64 { return l.Rank(normal(rand.New(rand.NewPCG(1, 1)), 4000, 0, 1)[:n], n) },
+		effect: func(l stat.Level) float64 { return l.Rank(normal(rand.New(rand.NewPCG(1, 1)), 4000, 0, 1), n) },
 		draw: func(r *rand.Rand, e float64) stat.Result {
 			return stat.MannWhitney(normal(r, n, e, 1), normal(r, n, 0, 1))
 		},

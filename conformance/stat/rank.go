@@ -104,17 +104,27 @@ func before(ways []float64, k int) float64 {
 	return ways[k]
 }
 
-// Rank is the smallest shift of values like these that Mann–Whitney finds, in their unit: a
-// is held against itself, moved.
-func (l Level) Rank(a []float64, nb int) float64 {
-	na := float64(len(a))
-	need := 0.5 + l.reach()*math.Sqrt((na+float64(nb)+1)/(12*na*float64(nb)))
-	if need >= 1 {
+// Rank is the smallest shift that Mann–Whitney finds between two samples of n values like
+// these, in their unit.
+func (l Level) Rank(like []float64, n int) float64 {
+	size := float64(n)
+	critical := 0.5 + distuv.UnitNormal.Quantile(1-l.Alpha/2)*math.Sqrt((2*size+1)/(12*size*size))
+	if critical >= 1 {
 		return math.Inf(1)
 	}
-	sorted := slices.Sorted(slices.Values(a))
+	sorted := slices.Sorted(slices.Values(like))
 	spread := sorted[len(sorted)-1] - sorted[0]
-	return find(0, spread+1e-9, func(shift float64) bool { return ahead(sorted, shift) >= need })
+	return find(0, spread*1.001+1e-9, func(shift float64) bool {
+		theta := ahead(sorted, shift)
+		return theta-distuv.UnitNormal.Quantile(l.Power)*deviation(theta, size) >= critical
+	})
+}
+
+// deviation is that of U/n² where theta of the pairs have the larger value in one sample
+// (Hanley and McNeil 1982): it goes to 0 with the overlap.
+func deviation(theta, n float64) float64 {
+	q1, q2 := theta/(2-theta), 2*theta*theta/(1+theta)
+	return math.Sqrt(max(0, theta*(1-theta)+(n-1)*(q1+q2-2*theta*theta))) / n
 }
 
 // ahead is the share of pairs of a sample with itself in which the one that is moved up is

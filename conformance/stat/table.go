@@ -104,13 +104,14 @@ func choose(n, k int) float64 {
 	return all - in - out
 }
 
-// Share is how much larger than p the share in a second sample has to be to be found by
-// Fisher's test, with n in each.
+// Share is by how much a share has to differ from p, towards the middle, to be found by
+// Fisher's test with n in each of two samples; infinite where n is too small for any.
 func (l Level) Share(p float64, n int) float64 {
+	p = min(p, 1-p)
 	least := 1 / float64(n) // with fewer hits than that the arc sine promises too much
 	angle := math.Asin(math.Sqrt(max(p, least))) + l.reach()*math.Sqrt(1/(2*float64(n)))
 	if angle >= math.Pi/2 {
-		return 1 - p
+		return math.Inf(1)
 	}
 	sine := math.Sin(angle)
 	return sine*sine - p

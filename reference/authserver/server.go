@@ -74,8 +74,10 @@ type Server struct {
 const (
 	defaultResident = 16_384
 	defaultPatience = 10 * time.Second
-	defaultGrid     = 50 * time.Millisecond
 )
+
+// DefaultGrid is when refused OTPs are answered: at multiples of it since the request came.
+const DefaultGrid = 50 * time.Millisecond
 
 // New makes a server. It refuses a configuration that would raise a limit.
 func New(c Config, p Parts) (*Server, error) {
@@ -93,7 +95,7 @@ func New(c Config, p Parts) (*Server, error) {
 		store: p.Store, hsm: p.HSM, keys: p.Keys, clock: p.Clock, random: p.Random, log: p.Log,
 		policy: p.Policy, identify: p.Identify, wrap: p.Wrap,
 		patience: or(c.Patience, defaultPatience),
-		grid:     or(c.Grid, defaultGrid),
+		grid:     or(c.Grid, DefaultGrid),
 		turns:    newTurns(),
 	}
 	s.defaults(rules)
