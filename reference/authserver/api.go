@@ -35,6 +35,8 @@ func (s *Server) routes() []route {
 	return []route{
 		{http.MethodPost, "/v1/validate", roles{pki.Validator}, s.serveValidate},
 		{http.MethodPost, "/v1/resynchronise", roles{pki.Validator}, s.serveResynchronise},
+		{http.MethodPost, "/v1/challenges", roles{pki.Validator}, s.serveChallenge},
+		{http.MethodPost, "/v1/challenges/{challenge}/respond", roles{pki.Validator}, s.serveRespond},
 		{http.MethodGet, "/v1/import-key", roles{pki.Importer}, s.serveImportKey},
 		{http.MethodPost, "/v1/import", roles{pki.Importer}, s.serveImport},
 		{http.MethodGet, "/v1/tokens/{token}", roles{pki.Operator}, s.serveToken},
@@ -115,6 +117,10 @@ func problemOf(err error) problem.Problem {
 	switch {
 	case errors.Is(err, ErrSeed):
 		return problem.Malformed().With("%v", ErrSeed)
+	case errors.Is(err, ErrAsk):
+		return problem.Malformed().With("%v", ErrAsk)
+	case errors.Is(err, ErrAsked):
+		return problem.Conflict().With("%v", ErrAsked)
 	case errors.Is(err, ErrSameOperator):
 		return problem.Forbidden().With("%v", ErrSameOperator)
 	}

@@ -106,6 +106,9 @@ func (s *Server) create(ctx context.Context, m plugin.Message, remember func(sto
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNo, err)
 	}
+	if err := suite.Enrollable(); err != nil {
+		return fmt.Errorf("%w: %w", errNo, err)
+	}
 	if m.TOKLength < suite.Hash.Size() {
 		return fmt.Errorf("TOK of %d bytes for %s: %w", m.TOKLength, suite, errNo)
 	}

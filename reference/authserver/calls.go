@@ -48,6 +48,9 @@ type (
 		Length  int               `json:"length"`
 		Key     []byte            `json:"key"`    // base64
 		Secret  []byte            `json:"secret"` // base64
+
+		PINHash   []byte `json:"pin_hash,omitempty"` // base64
+		PINDigits int    `json:"pin_digits,omitempty"`
 	}
 	// ImportAnswer names the new token.
 	ImportAnswer struct {
@@ -158,6 +161,7 @@ func (s *Server) serveImport(w http.ResponseWriter, r *http.Request, who pki.Cal
 		return err
 	}
 	token, err := s.Import(r.Context(), Seed(in))
+	clear(in.PINHash)
 	if err != nil {
 		return err
 	}

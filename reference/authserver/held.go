@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"crypto"
 	"fmt"
 	"sync/atomic"
 
@@ -47,6 +48,12 @@ func loadTOK(c store.Credential) func(*hsm.Session, hsm.Key) (hsm.Key, error) {
 // end included: RFC 3394 adds eight bytes.
 func wrappedLength(c store.Credential) int { return len(c.Blob) - 8 }
 
+// The decoy: how long GenerateForTransport makes it, in bytes, and a hash that is not longer.
+const (
+	decoyBytes = 32
+	decoyHash  = crypto.SHA256
+)
+
 // loadDecoy makes a TOK that nobody has, the way that a real one comes.
 func loadDecoy(session *hsm.Session, ask hsm.Key) (hsm.Key, error) {
 	tok, err := session.GenerateForTransport(hsm.SignMAC)
@@ -60,6 +67,5 @@ func loadDecoy(session *hsm.Session, ask hsm.Key) (hsm.Key, error) {
 	if err := session.Destroy(tok); err != nil {
 		return hsm.Key{}, err
 	}
-	const n = 32 // what GenerateForTransport makes
-	return session.UnwrapUnderASK(ask, blob, n)
+	return session.UnwrapUnderASK(ask, blob, decoyBytes)
 }

@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 
@@ -17,10 +18,14 @@ type Seed struct {
 	Service reference.Service
 	User    reference.User
 	Suite   string
-	Counter uint64 // HOTP: the first one expected; TOTP: 0
+	Counter uint64 // of suites that count: the first one expected; else 0
 	Length  int    // bytes of the secret itself
 	Key     []byte // RSA-OAEP(import public key, import key): AES-256
 	Secret  []byte // RFC 3394(import key, secret and zeros to PaddedLength)
+	// Of OCRA suites with a PIN: its hash, which the caller clears, and how many digits it
+	// has, which bounds the failures.
+	PINHash   []byte
+	PINDigits int
 }
 
 // Limits of a seed in bytes: RFC 4226 §4 R6 asks for 128 bits; a secret longer than
@@ -50,7 +55,13 @@ func (s *Server) Import(ctx context.Context, seed Seed) (reference.TokenID, erro
 		return "", err
 	}
 	c := s.newCredential(reference.TokenID(id), seed.Service, seed.User, suite.String())
-	c.Imported, c.TOKLength, c.Counter = true, seed.Length, seed.Counter
+	c.Imported, c.TOKLength, c.Counter, c.PINDigits = true, seed.Length, seed.Counter, seed.PINDigits
+	if s.policy.Locked(suite, c) {
+		return "", fmt.Errorf("import: %w: its responses are too short for the window", ErrSeed)
+	}
+	if c.PINHash, err = s.sealedPIN(ctx, c.Token, seed.PINHash); err != nil {
+		return "", fmt.Errorf("import: %w", err)
+	}
 	under := func(session *hsm.Session) (hsm.Key, error) { return s.importKey(ctx, session, seed.Key) }
 	if c, err = s.takeOver(ctx, c, under, seed.Secret, PaddedLength(suite, seed.Length)); err != nil {
 		return "", seedError(err)
@@ -75,7 +86,11 @@ func (seed *Seed) check() (oath.Suite, error) {
 		{plugin.IsUser(seed.User), "user"},
 		{minSeed <= seed.Length && seed.Length <= maxSeed, "length"},
 		{seed.Counter <= maxCounter, "counter"},
-		{seed.Counter == 0 || suite.Kind == oath.KindHOTP, "counter of a TOTP suite"},
+		{seed.Counter == 0 || suite.Counts(), "counter of a suite that has none"},
+		{suite.Importable() == nil, "suite"},
+		{len(seed.PINHash) == hashSize(suite.Inputs.PIN), "PIN hash"},
+		{(seed.PINDigits == 0) == (len(seed.PINHash) == 0), "PIN digits"},
+		{seed.PINDigits == 0 || reference.MinPINDigits <= seed.PINDigits && seed.PINDigits <= reference.MaxPINDigits, "PIN digits"},
 		{len(seed.Secret) == PaddedLength(suite, seed.Length)+8, "secret"},
 	}
 	for _, r := range rules {
@@ -84,6 +99,23 @@ func (seed *Seed) check() (oath.Suite, error) {
 		}
 	}
 	return suite, nil
+}
+
+// hashSize is zero for no hash.
+func hashSize(h crypto.Hash) int {
+	if h == 0 {
+		return 0
+	}
+	return h.Size()
+}
+
+// sealedPIN is sealPIN in a visit to the HSM.
+func (s *Server) sealedPIN(ctx context.Context, token reference.TokenID, hash []byte) (sealed []byte, err error) {
+	err = s.hsm.Do(ctx, func(session *hsm.Session) error {
+		sealed, err = s.sealPIN(ctx, session, token, hash)
+		return err
+	})
+	return sealed, err
 }
 
 func (s *Server) importKey(ctx context.Context, session *hsm.Session, wrapped []byte) (hsm.Key, error) {

@@ -21,6 +21,11 @@ type Policy interface {
 	// Resynchronisation gives the moving factors at which otps OTPs in a row may begin: n,
 	// from first on, none below c.Counter. None where c does not resynchronise now.
 	Resynchronisation(s oath.Suite, c store.Credential, otps int) (first uint64, n int)
+	// Steps gives the time steps that go with each counter of a suite that has both.
+	Steps(s oath.Suite, now time.Time) (first uint64, n int)
+	// Answerable says that a response to a challenge, for this token and in this session,
+	// may be tested now.
+	Answerable(c store.Challenge, token reference.TokenID, session string, now time.Time) bool
 	// Locked says that no further candidate may be tested before an unlock.
 	Locked(s oath.Suite, c store.Credential) bool
 	// Accept is c after the OTP of a moving factor, or a row of them that ends there, has
@@ -105,12 +110,33 @@ func (r Rules) InUse(c store.Credential) bool { return c.State == stateActive }
 
 // Window starts at the next counter, or the step after the last accepted one, so that
 // nothing accepted before is ever a candidate again (RFC 4226 §7.2, RFC 6238 §5.2).
+//
+// A question tells two responses of one time step apart, and is never put twice within a
+// window: so OCRA starts at the last accepted step itself.
 func (r Rules) Window(s oath.Suite, c store.Credential, now time.Time) (first uint64, n int) {
-	if s.Kind == oath.KindHOTP {
+	switch {
+	case s.Counts():
 		return span(c.Counter, c.Counter+uint64(r.LookAhead))
+	case s.Period == 0:
+		return 0, 1 // nothing moves but the question
+	}
+	lowest := c.Counter
+	if s.Kind == oath.KindOCRA {
+		lowest -= min(lowest, 1)
 	}
 	step, offset := s.Step(now), r.offset(int64(c.Offset))
-	return span(max(c.Counter, shifted(step, offset-r.Drift)), shifted(step, offset+r.Drift))
+	return span(max(lowest, shifted(step, offset-r.Drift)), shifted(step, offset+r.Drift))
+}
+
+// Steps are those around now.
+func (r Rules) Steps(s oath.Suite, now time.Time) (first uint64, n int) {
+	step := s.Step(now)
+	return span(shifted(step, -r.Drift), shifted(step, r.Drift))
+}
+
+// Answerable: once, in time, by the token and in the session that were asked.
+func (r Rules) Answerable(c store.Challenge, token reference.TokenID, session string, now time.Time) bool {
+	return !c.Used && now.Before(c.Expires) && c.Token == token && c.Session == session
 }
 
 // shifted is step + by, not below 0.
@@ -149,21 +175,30 @@ func span(first, last uint64) (uint64, int) {
 func (r Rules) Locked(s oath.Suite, c store.Credential) bool {
 	return c.Failures >= r.Consecutive ||
 		c.Candidates+r.widest(s) > r.maxCandidates(s.Digits) ||
-		!c.Imported && c.FailedEver >= r.maxFailures(c.PINDigits)
+		c.PINDigits > 0 && c.FailedEver >= r.maxFailures(c.PINDigits)
 }
 
 func (r Rules) widest(s oath.Suite) int {
-	if s.Kind == oath.KindHOTP {
-		return r.LookAhead + 1
+	n := 1
+	if s.Counts() {
+		n *= r.LookAhead + 1
 	}
-	return 2*r.Drift + 1
+	if s.Period > 0 {
+		n *= 2*r.Drift + 1
+	}
+	return n
 }
 
+// maxCandidates: a response that is not truncated, 0 digits, is not guessed.
 func (r Rules) maxCandidates(digits int) int {
+	if digits == 0 {
+		return r.Candidates
+	}
 	return min(r.Candidates, pow10(digits)/falseAcceptance)
 }
 
-// maxFailures: whoever holds the phone tries PINs, one a failure. Weak ones are never given out.
+// maxFailures: whoever holds the phone tries PINs, one a failure. Weak ones are never given
+// out. Imported tokens have no PIN, unless their suite has.
 func (r Rules) maxFailures(pinDigits int) int {
 	return min(r.Failures, (pow10(pinDigits)-reference.WeakPINs(pinDigits))/falseAcceptance)
 }
@@ -172,7 +207,7 @@ func (r Rules) maxFailures(pinDigits int) int {
 // logins must not give an attacker fresh tries.
 func (r Rules) Accept(s oath.Suite, c store.Credential, moving uint64, now time.Time) store.Credential {
 	c.Counter, c.Failures = moving+1, 0
-	if s.Kind == oath.KindTOTP {
+	if s.Period > 0 && !s.Counts() {
 		c.Offset = r.offset(int64(moving) - int64(s.Step(now)))
 	}
 	return c

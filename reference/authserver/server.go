@@ -13,15 +13,17 @@ import (
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api/pki"
 	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/oath"
 	"github.com/epsbench/epsbench/reference/store"
 )
 
 // Config says how the authentication server behaves. The zero Config is the default.
 type Config struct {
-	Rules    Rules         `yaml:"rules"`
-	Resident int           `yaml:"resident"` // TOKs kept as handles in the HSM; 0: 16,384
-	Patience time.Duration `yaml:"patience"` // for counting a failure when the caller has gone; 0: 10 s
-	Grid     time.Duration `yaml:"grid"`     // refused OTPs are answered on this grid; 0: 50 ms
+	Rules      Rules         `yaml:"rules"`
+	Challenges Challenges    `yaml:"challenges"`
+	Resident   int           `yaml:"resident"` // TOKs kept as handles in the HSM; 0: 16,384
+	Patience   time.Duration `yaml:"patience"` // for counting a failure when the caller has gone; 0: 10 s
+	Grid       time.Duration `yaml:"grid"`     // refused OTPs are answered on this grid; 0: 50 ms
 }
 
 // Keyring is the keys of a running authentication server (keys.AuthRing). Handles are
@@ -46,6 +48,10 @@ type Parts struct {
 	Random reference.Random // the HSM's, mixed with the system's
 	Log    *slog.Logger
 	Policy Policy // Config.Rules
+	// Questions draws those of challenges; OCRA computes the responses. The defaults are
+	// oath.Question.Draw and oath.Suite.Response.
+	Questions Questions
+	OCRA      OCRA
 	// Identify tells who calls, by the client certificate. Nil: nobody may do anything.
 	Identify func(*http.Request) pki.Caller
 	// Wrap goes around the handler of a listener, "auth" or "plugin".
@@ -69,6 +75,11 @@ type Server struct {
 	turns    turns
 	toks     *residents
 	decoy    *held
+
+	asking    asking
+	questions Questions
+	ocra      OCRA
+	sweeps    sweeps
 }
 
 const (
@@ -88,6 +99,10 @@ func New(c Config, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authentication server: %w", err)
 	}
+	asking, err := c.Challenges.complete()
+	if err != nil {
+		return nil, fmt.Errorf("authentication server: %w", err)
+	}
 	if c.Resident < 0 || c.Patience < 0 || c.Grid < 0 {
 		return nil, errors.New("authentication server: resident, patience and grid cannot be negative")
 	}
@@ -97,6 +112,7 @@ func New(c Config, p Parts) (*Server, error) {
 		patience: or(c.Patience, defaultPatience),
 		grid:     or(c.Grid, DefaultGrid),
 		turns:    newTurns(),
+		asking:   asking, questions: p.Questions, ocra: p.OCRA,
 	}
 	s.defaults(rules)
 	s.toks = newResidents(p.HSM, or(c.Resident, defaultResident))
@@ -116,6 +132,12 @@ func (s *Server) defaults(rules Rules) {
 	}
 	if s.policy == nil {
 		s.policy = rules
+	}
+	if s.questions == nil {
+		s.questions = func(random io.Reader, q oath.Question) (string, error) { return q.Draw(random) }
+	}
+	if s.ocra == nil {
+		s.ocra = oath.Suite.Response
 	}
 	if s.identify == nil {
 		s.identify = func(*http.Request) pki.Caller { return pki.Caller{} }

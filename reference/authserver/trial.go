@@ -29,6 +29,11 @@ const maxConflicts = 16
 // attempt makes a trial on the user's row. The counting of what it tests in vain outlasts
 // the caller.
 func (s *Server) attempt(ctx context.Context, service reference.Service, user reference.User, t trial) (bool, error) {
+	return s.untilJudged(ctx, service, user, func(ctx context.Context) (bool, error) { return s.try(ctx, service, user, t) })
+}
+
+// untilJudged gives try its user's turn, and as many goes as other nodes win.
+func (s *Server) untilJudged(ctx context.Context, service reference.Service, user reference.User, try func(context.Context) (bool, error)) (bool, error) {
 	release, err := s.turns.take(ctx, turnOf(service, user))
 	if err != nil {
 		return false, fmt.Errorf("OTP: %w", err)
@@ -37,7 +42,7 @@ func (s *Server) attempt(ctx context.Context, service reference.Service, user re
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
 	defer cancel()
 	for range maxConflicts {
-		accepted, err := s.try(ctx, service, user, t)
+		accepted, err := try(ctx)
 		if !errors.Is(err, reference.ErrConflict) {
 			return accepted, err
 		}
@@ -82,9 +87,17 @@ func (s *Server) credentialOf(ctx context.Context, service reference.Service, us
 	return c, err
 }
 
-// commit replaces old by next if old still stands, and tells the log what changed.
-func (s *Server) commit(ctx context.Context, old, next store.Credential) error {
-	err := s.store.Update(ctx, func(tx store.AuthTx) error { return tx.UpdateCredential(next) })
+// commit replaces old by next if old still stands, together with what also writes, and
+// tells the log what changed.
+func (s *Server) commit(ctx context.Context, old, next store.Credential, also ...func(store.AuthTx) error) error {
+	err := s.store.Update(ctx, func(tx store.AuthTx) error {
+		for _, write := range also {
+			if err := write(tx); err != nil {
+				return err
+			}
+		}
+		return tx.UpdateCredential(next)
+	})
 	if err != nil {
 		return fmt.Errorf("row of token %s: %w", next.Token, err)
 	}
@@ -128,14 +141,29 @@ func (s *Server) judge(ctx context.Context, row store.Credential, t trial) (j ju
 	}
 	defer release()
 	err = s.hsm.Do(ctx, func(session *hsm.Session) error {
-		j, err = s.judgeIn(ctx, session, row, suite, tok, t)
+		j, err = s.judgeIn(ctx, session, row, suite, tok, s.matcher(suite, row, t))
 		return err
 	})
 	return j, err
 }
 
+// matcher looks for what was handed in among the candidates of a row: the moving factor
+// that it belongs to, and how many were tested.
+type matcher func(session *hsm.Session, key hsm.Key) (moving uint64, tested int, found bool, err error)
+
+func (s *Server) matcher(suite oath.Suite, row store.Credential, t trial) matcher {
+	return func(session *hsm.Session, key hsm.Key) (moving uint64, tested int, found bool, err error) {
+		first, n := t.window(suite, row, s.now())
+		moving, found, err = match(session, suite, key, first, n, t.otps)
+		return moving, n, found, err
+	}
+}
+
 // testable: the row accepts OTPs, there is one that it could accept, and these are some.
 func (s *Server) testable(suite oath.Suite, row store.Credential, t trial) bool {
+	if suite.Kind == oath.KindOCRA {
+		return false
+	}
 	for _, otp := range t.otps {
 		if oath.CheckOTP(otp, suite.Digits) != nil {
 			return false
@@ -145,23 +173,21 @@ func (s *Server) testable(suite oath.Suite, row store.Credential, t trial) bool 
 	return t.inUse(row) && n > 0 && !s.policy.Locked(suite, row)
 }
 
-func (s *Server) judgeIn(ctx context.Context, session *hsm.Session, row store.Credential, suite oath.Suite, tok *held, t trial) (judgement, error) {
+func (s *Server) judgeIn(ctx context.Context, session *hsm.Session, row store.Credential, suite oath.Suite, tok *held, match matcher) (judgement, error) {
 	if err := s.genuine(ctx, session, &row); err != nil {
 		return judgement{}, err
 	}
-	now := s.now()
-	first, n := t.window(suite, row, now)
 	key, err := tok.handle(ctx, s.keys)
 	if err != nil {
 		return judgement{}, err
 	}
-	moving, found, err := match(session, suite, key, first, n, t.otps)
+	moving, tested, found, err := match(session, key)
 	if err != nil {
 		return judgement{}, err
 	}
-	next := s.policy.Fail(row, n)
+	next := s.policy.Fail(row, tested)
 	if found {
-		next = s.policy.Accept(suite, row, moving, now)
+		next = s.policy.Accept(suite, row, moving, s.now())
 	}
 	if next, err = s.stood(next); err != nil {
 		return judgement{}, err

@@ -98,7 +98,11 @@ func (c Config) check() error {
 
 // checkRequest holds for what the bank may choose too.
 func (c Config) checkRequest(r Request) error {
-	if _, err := oath.ParseSuite(r.Suite); err != nil {
+	suite, err := oath.ParseSuite(r.Suite)
+	if err == nil {
+		err = suite.Enrollable()
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", reference.ErrInvalid, err)
 	}
 	if r.PINDigits < reference.MinPINDigits || r.PINDigits > reference.MaxPINDigits {

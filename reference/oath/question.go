@@ -1,6 +1,7 @@
 package oath
 
 import (
+	"encoding/hex"
 	"fmt"
 	"io"
 	"math/big"
@@ -63,15 +64,21 @@ func (q Question) different(n int64) bool {
 	return all.Cmp(big.NewInt(n)) >= 0
 }
 
-// nibbles is text as hexadecimal digits. A number is converted as a whole, so that its
-// leading zeros are gone (RFC 6287 Appendix B).
-func (q Question) nibbles(text string) string {
+// questionSize is that of Q in DataInput, in bytes.
+const questionSize = 128
+
+// Encode is Q of the data input: questions that pass Check, as one text, padded with zeros
+// on the right. A number is converted as a whole, so that its leading zeros are gone
+// (RFC 6287 Appendix B).
+func (q Question) Encode(questions ...string) []byte {
+	text := strings.Join(questions, "")
 	switch q.Format {
 	case Numeric:
 		n, _ := new(big.Int).SetString(text, 10) // decimal digits, by Check
-		return n.Text(16)
-	case Hexadecimal:
-		return text
+		text = n.Text(16)
+	case Alphanumeric:
+		text = hex.EncodeToString([]byte(text))
 	}
-	return fmt.Sprintf("%x", text)
+	encoded, _ := hex.DecodeString(text + strings.Repeat("0", 2*questionSize-len(text))) // hexadecimal, by Check
+	return encoded
 }

@@ -23,9 +23,6 @@ type Input struct {
 	Step      uint64 // Suite.Step of the time
 }
 
-// questionSize is that of Q in DataInput, in bytes. It is padded on the right.
-const questionSize = 128
-
 // Response is the OCRA value (RFC 6287 §5): Digits decimal digits, or the whole HMAC in
 // lower-case hexadecimal where the suite truncates to 0. The reference code of the RFC
 // cannot do the latter (erratum 5625).
@@ -59,8 +56,7 @@ func (s Suite) DataInput(in Input) ([]byte, error) {
 	if s.Inputs.Counter {
 		data = binary.BigEndian.AppendUint64(data, in.Counter)
 	}
-	nibbles := s.Inputs.Question.nibbles(strings.Join(in.Questions, ""))
-	data = appendNibbles(data, nibbles, questionSize)
+	data = append(data, s.Inputs.Question.Encode(in.Questions...)...)
 	data = append(data, in.PIN...)
 	data = append(data, make([]byte, s.Inputs.Session-len(in.Session))...)
 	data = append(data, in.Session...)
@@ -103,13 +99,6 @@ func (s Suite) CheckSession(session []byte) error {
 		return fmt.Errorf("%w: session information: want up to %d bytes", ErrInput, s.Inputs.Session)
 	}
 	return nil
-}
-
-// appendNibbles adds hexadecimal digits, with zeros after them up to size bytes.
-func appendNibbles(data []byte, nibbles string, size int) []byte {
-	padded := nibbles + strings.Repeat("0", 2*size-len(nibbles))
-	b, _ := hex.DecodeString(padded) // hexadecimal and even, by nibbles and Check
-	return append(data, b...)
 }
 
 // CheckResponse refuses all texts that cannot be a response of the suite, with ErrOTP.

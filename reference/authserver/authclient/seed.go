@@ -25,8 +25,11 @@ type Seed struct {
 	Service reference.Service
 	User    reference.User
 	Suite   string
-	Counter uint64 // HOTP: the first one expected
+	Counter uint64 // of suites that count: the first one expected
 	Secret  reference.Secret
+
+	PINHash   []byte // of OCRA suites with a PIN; it travels under TLS alone
+	PINDigits int    // of that PIN
 }
 
 // Import wraps a seed for the server's HSM and hands it over. What it makes of the
@@ -67,7 +70,7 @@ func Wrap(to authserver.ImportKeyAnswer, seed Seed) (authserver.ImportRequest, e
 	secret, err := wrap3394(key, padded)
 	return authserver.ImportRequest{
 		Service: seed.Service, User: seed.User, Suite: seed.Suite, Counter: seed.Counter,
-		Length: seed.Secret.Len(), Key: wrapped, Secret: secret,
+		Length: seed.Secret.Len(), Key: wrapped, Secret: secret, PINHash: seed.PINHash, PINDigits: seed.PINDigits,
 	}, err
 }
 
