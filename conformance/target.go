@@ -62,6 +62,7 @@ const (
 	CanReadAudit  Capability = "audit-read"  // Auditor
 	CanTapPlugin  Capability = "plugin-tap"  // PluginTap
 	CanUnlock     Capability = "unlock"      // Unlocker
+	CanChallenge  Capability = "challenges"  // Challenger
 	CanCallModule Capability = "module"      // ModuleHolder
 	CanWriteDB    Capability = "db-write"    // DatabaseWriter
 	CanSetKDF     Capability = "kdf-cost"    // KDFSetter
@@ -173,11 +174,14 @@ type SeedImporter interface {
 	ImportSeed(ctx context.Context, s Seed) (token string, err error)
 }
 
-// Seed is an OATH secret with its suite ("HOTP-SHA1-6", "TOTP-SHA256-8-30") and first counter.
+// Seed is an OATH secret with its suite ("HOTP-SHA1-6", "TOTP-SHA256-8-30", "OCRA-1:…") and
+// first counter. OCRA suites with a PIN have its hash, and the number of its digits.
 type Seed struct {
 	Service, User, Suite string
 	Secret               []byte
 	Counter              uint64
+	PINHash              []byte
+	PINDigits            int
 }
 
 // Clock is the target's clock: a Part, never a route.

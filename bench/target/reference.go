@@ -85,7 +85,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanReadLogs: true, conformance.CanSeeRoutes: true, conformance.CanRestart: true,
 	conformance.CanTraceHSM: true, conformance.CanSeeObjects: true, conformance.CanTwin: true,
 	conformance.CanReadAudit: true, conformance.CanTapPlugin: true, conformance.CanCallModule: true,
-	conformance.CanUnlock:  true,
+	conformance.CanUnlock: true, conformance.CanChallenge: true,
 	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
 }
 

@@ -81,12 +81,14 @@ func (s *system) surface(name, client string) conformance.Surface {
 
 // bodies are well-formed ones for the routes that take one.
 var bodies = map[string]struct{ contentType, body string }{
-	"/v1/tokens":        {"application/json", `{"service":"bank.example","user":"route-matrix"}`},
-	"/v1/validate":      {"application/json", `{"service":"bank.example","user":"route-matrix","otp":"000000"}`},
-	"/v1/resynchronise": {"application/json", `{"service":"bank.example","user":"route-matrix","otps":["000000","000001"]}`},
-	"/v1/unlocks":       {"application/json", `{"token":"` + noToken + `"}`},
-	"/v1/import":        {"application/json", `{}`},
-	"/mpp/v2":           {"application/cbor", "\x80"},
+	"/v1/tokens":                         {"application/json", `{"service":"bank.example","user":"route-matrix"}`},
+	"/v1/validate":                       {"application/json", `{"service":"bank.example","user":"route-matrix","otp":"000000"}`},
+	"/v1/resynchronise":                  {"application/json", `{"service":"bank.example","user":"route-matrix","otps":["000000","000001"]}`},
+	"/v1/challenges":                     {"application/json", `{"service":"bank.example","user":"route-matrix"}`},
+	"/v1/challenges/{challenge}/respond": {"application/json", `{"service":"bank.example","user":"route-matrix","response":"00000000"}`},
+	"/v1/unlocks":                        {"application/json", `{"token":"` + noToken + `"}`},
+	"/v1/import":                         {"application/json", `{}`},
+	"/mpp/v2":                            {"application/cbor", "\x80"},
 }
 
 func route(method, path string) conformance.Route {
@@ -94,7 +96,7 @@ func route(method, path string) conformance.Route {
 	if b, ok := bodies[path]; ok && method == http.MethodPost {
 		r.ContentType, r.Body = b.contentType, []byte(b.body)
 	}
-	r.Path = strings.NewReplacer("{token}", noToken, "{unlock}", noToken).Replace(path)
+	r.Path = strings.NewReplacer("{token}", noToken, "{unlock}", noToken, "{challenge}", noToken).Replace(path)
 	return r
 }
 

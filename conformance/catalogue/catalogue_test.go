@@ -52,7 +52,7 @@ func TestEveryClaimIsHere(t *testing.T) {
 	if len(want) != 172 || !slices.Equal(seeds, want) {
 		t.Errorf("%d claims, %d rows; missing %v, too many %v", len(seeds), len(want), without(want, seeds), without(seeds, want))
 	}
-	for _, id := range []string{"RFC4226-appD", "RFC6238-appB", "RFC3394-4"} {
+	for _, id := range []string{"RFC4226-appD", "RFC6238-appB", "RFC6287-appC", "RFC3394-4"} {
 		if !slices.Contains(rfcs, id) {
 			t.Errorf("%s is missing", id)
 		}

@@ -64,11 +64,17 @@ func totp(t conformance.Target) {
 // macInModule is the HMAC of a moving factor under a key object of the module.
 func macInModule(ctx context.Context, t conformance.Target, hash vectors.Hash, secret []byte, moving uint64) []byte {
 	GinkgoHelper()
+	return signInModule(ctx, t, hash, secret, binary.BigEndian.AppendUint64(nil, moving))
+}
+
+// signInModule is the HMAC of data under a key object of the module.
+func signInModule(ctx context.Context, t conformance.Target, hash vectors.Hash, secret, data []byte) []byte {
+	GinkgoHelper()
 	s := openSession(ctx, t)
 	mechanism := algorithms[crypto.Hash(hash)].mechanism
 	s.need(mechanism)
 	key := s.key(pkcs11.CKK_GENERIC_SECRET, secret, may(pkcs11.CKA_SIGN), not(pkcs11.CKA_EXTRACTABLE))
-	mac := s.sign(mechanism, key, binary.BigEndian.AppendUint64(nil, moving))
+	mac := s.sign(mechanism, key, data)
 	Expect(mac).To(HaveLen(crypto.Hash(hash).Size()), "length of the HMAC")
 	return mac
 }

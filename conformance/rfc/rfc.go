@@ -1,8 +1,8 @@
-// Package rfc judges by published vectors: RFC 4226 and RFC 6238 with the secret as an
-// object of the module in use and again through the authentication server (suffix
+// Package rfc judges by published vectors: RFC 4226, RFC 6238 and RFC 6287 with the secret
+// as an object of the module in use and again through the authentication server (suffix
 // /server), RFC 3394 by the module's key wrapping. A case is one vector.
 //
-// Start at Family. otp.go and keywrap.go hold the specs, object.go the few PKCS#11 calls
+// Start at Family. otp.go, ocra.go and keywrap.go hold the specs, object.go the few PKCS#11 calls
 // they make, server.go the path through the authentication server.
 package rfc
 
@@ -19,5 +19,6 @@ func Family(p conformance.Profile) conformance.Family {
 func specs(t conformance.Target) {
 	hotp(t)
 	totp(t)
+	ocra(t)
 	keywrap(t)
 }

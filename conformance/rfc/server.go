@@ -22,11 +22,14 @@ type user struct {
 // imported gives the authentication server a seed for a user that it does not know yet.
 func imported(ctx context.Context, t conformance.Target, seed conformance.Seed) user {
 	GinkgoHelper()
-	seed.Service, seed.User = service(t), "rfc-"+strings.ToLower(rand.Text()[:12])
+	seed.Service, seed.User = service(t), userNamed()
 	_, err := t.(conformance.SeedImporter).ImportSeed(ctx, seed)
 	Expect(err).NotTo(HaveOccurred(), "import of the seed, suite %s", seed.Suite)
 	return user{t.(conformance.Validator), seed}
 }
+
+// userNamed gives a name that no run has used.
+func userNamed() string { return "rfc-" + strings.ToLower(rand.Text()[:12]) }
 
 // service is one that the target knows, where it says which it knows.
 func service(t conformance.Target) string {
