@@ -71,6 +71,7 @@ type Result struct {
 	Expected string  `json:"expected,omitempty"` // of a FAIL
 	Failed   string  `json:"failed,omitempty"`   // of a FAIL: what the assertion said; it ends Observed too
 	Series   *Series `json:"series,omitempty"`   // numbers to plot
+	Table    *Sheet  `json:"table,omitempty"`
 }
 
 // Series is a small set of numbers for a plot in the report, with the sentence that says what to see.

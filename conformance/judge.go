@@ -14,6 +14,7 @@ type scope struct {
 	text     string // of a case; empty: the spec itself
 	observed []string
 	series   *Series
+	table    *Sheet
 	ruling   *ruling
 	failure  string
 	took     time.Duration
@@ -29,6 +30,8 @@ func scopes(entries types.ReportEntries) (spec *scope, cases []*scope) {
 			now.observed = append(now.observed, string(v))
 		case Series:
 			now.series = &v
+		case Sheet:
+			now.table = &v
 		case ruling:
 			now.ruling = &v
 		case caseBegin:
@@ -43,7 +46,7 @@ func scopes(entries types.ReportEntries) (spec *scope, cases []*scope) {
 }
 
 // judge gives the results of one claim in one spec: one for each case, and one for the
-// spec where it had no cases or did not end well outside them.
+// spec where it had no cases, did not end well outside them, or has a table of its own.
 func judge(f Family, c Claim, t Target, report types.SpecReport) []Result {
 	own, cases := scopes(report.ReportEntries)
 	own.took = report.RunTime
@@ -53,7 +56,7 @@ func judge(f Family, c Claim, t Target, report types.SpecReport) []Result {
 		r := s.result(c, caseID(id, s.text), sentence(report)+": "+s.text)
 		results = append(results, f.adjust(c, t, r))
 	}
-	if len(cases) > 0 && report.State.Is(types.SpecStatePassed) {
+	if len(cases) > 0 && own.table == nil && report.State.Is(types.SpecStatePassed) {
 		return results
 	}
 	own.end(report)
@@ -88,7 +91,7 @@ func inCleanup(f types.Failure) bool {
 }
 
 func (s *scope) result(c Claim, id, expected string) Result {
-	r := Result{Claim: c.ID, ID: id, Verdict: Pass, Seconds: s.took.Seconds(), Series: s.series}
+	r := Result{Claim: c.ID, ID: id, Verdict: Pass, Seconds: s.took.Seconds(), Series: s.series, Table: s.table}
 	observed := s.observed
 	switch {
 	case s.failure != "":

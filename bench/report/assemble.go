@@ -131,7 +131,7 @@ func reason(v conformance.Verdict, cases []Case) string {
 }
 
 func fromResult(r conformance.Result) Case {
-	c := Case{ID: r.ID, Verdict: r.Verdict, Seconds: r.Seconds, Observed: r.Observed, Expected: r.Expected}
+	c := Case{ID: r.ID, Verdict: r.Verdict, Seconds: r.Seconds, Observed: r.Observed, Expected: r.Expected, Table: r.Table}
 	if r.Series != nil {
 		p := Plot(*r.Series)
 		c.Series = &p

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
 )
 
-//go:embed page.html.tmpl claim.html.tmpl figure.html.tmpl page.css filter.js
+//go:embed page.html.tmpl claim.html.tmpl figure.html.tmpl table.html.tmpl page.css filter.js
 var files embed.FS
 
 // HTML writes the report as one file that needs nothing else: no network, no
@@ -36,6 +37,7 @@ var words = template.FuncMap{
 	"tone":    func(v any) string { return marks[fmt.Sprint(v)].tone },
 	"seconds": seconds,
 	"plural":  plural,
+	"numeric": numeric,
 }
 
 // seconds says a duration as a person would.
@@ -56,6 +58,12 @@ func plural(n int, one string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// numeric says whether a cell of a table is one.
+func numeric(cell string) bool {
+	_, err := strconv.ParseFloat(cell, 64)
+	return err == nil
 }
 
 // mark is how a verdict looks. Colour is never the only sign: each has its own

@@ -85,6 +85,7 @@ type Case struct {
 	Observed string              `json:"observed"`
 	Expected string              `json:"expected,omitempty"`
 	Series   *Plot               `json:"series,omitempty"`
+	Table    *conformance.Sheet  `json:"table,omitempty"`
 }
 
 // Plot is conformance.Series with the names of the JSON form.

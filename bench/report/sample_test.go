@@ -64,6 +64,9 @@ var oddities = []conformance.Result{
 		Name: "PINs that remain after an offline search", XLabel: "observed OTPs", YLabel: "remaining PINs",
 		Caption: "Before any OTP all 10,000 PINs are possible; one observed OTP leaves about one wrong candidate, two leave none. Rings are the theory: what was seen must lie in them.",
 		Labels:  []string{"0", "1", "2"}, Theory: []float64{10000, 1.01, 1}, Seen: []float64{10000, 1, 1}}},
+	{Claim: "CRASH-revocation", ID: "crash/kills", Verdict: conformance.Pass, Observed: "no violation", Table: &conformance.Sheet{
+		Name: "Kills", Caption: "What was there when a killed server came back.",
+		Head: []string{"point", "kills", "nothing", "all"}, Rows: [][]string{{"before the commit", "3", "3", "0"}, {"after the <commit>", "3", "0", "3"}}}},
 	{Claim: "ST-6.1-b", ID: "pin/delays", Verdict: conformance.Pass, Observed: "KS distance 0.004", Series: &conformance.Series{
 		Name: "Delay of refusals", XLabel: "milliseconds", YLabel: "share",
 		Caption: "Share of refusals that had left by then: steps at multiples of 100 ms and nothing between them say that the grid hides the cause.",
