@@ -67,7 +67,7 @@ const (
 	CanWriteDB    Capability = "db-write"    // DatabaseWriter
 	CanSetKDF     Capability = "kdf-cost"    // KDFSetter
 	CanReadMemory Capability = "process-memory"
-	CanKill       Capability = "kill"
+	CanKill       Capability = "kill" // Killer
 	CanControlHSM Capability = "hsm-control"
 )
 

@@ -99,11 +99,15 @@ func (s *system) Provision(ctx context.Context, from string, body []byte) (confo
 }
 
 func (s *system) url(listener string) string {
-	server := s.eps.Addr
-	if listener == "plugin" || listener == "auth" {
-		server = s.auth.Addr
+	address := s.fixed[listener]
+	switch {
+	case address != "":
+	case listener == "plugin" || listener == "auth":
+		address = s.auth.Addr(listener)
+	default:
+		address = s.eps.Addr(listener)
 	}
-	return "https://" + server(listener)
+	return "https://" + address
 }
 
 // exchange makes one HTTP call and reads the whole answer.

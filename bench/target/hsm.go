@@ -44,6 +44,32 @@ type slots struct {
 }
 
 func openSlots(kind, dir string) (*slots, error) {
+	s, err := loadSlots(kind, dir)
+	if err != nil || s.whole == nil {
+		return s, err
+	}
+	return s, s.initialise(s.whole)
+}
+
+// reopenSlots finds the tokens that another process has made.
+func reopenSlots(kind, dir string) (*slots, error) {
+	s, err := loadSlots(kind, dir)
+	if err != nil || s.whole == nil {
+		return s, err
+	}
+	if err := initialised(s.whole); err != nil {
+		return nil, err
+	}
+	for _, name := range slotNames {
+		if s.ids[name], err = slotOf(s.whole, s.label(name)); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// loadSlots loads the library, where the tokens are in one.
+func loadSlots(kind, dir string) (*slots, error) {
 	s := &slots{kind: kind, dir: dir, held: map[string]cryptoki.Module{}, ids: map[string]uint{}}
 	s.label = func(name string) string { return "epsbench-" + name }
 	path := kind
@@ -64,7 +90,8 @@ func openSlots(kind, dir string) (*slots, error) {
 	if err != nil {
 		return nil, &reference.Hint{Err: err, Text: "--hsm takes emulator, softhsm, or the path of a PKCS#11 library"}
 	}
-	return s, s.initialise(m)
+	s.whole = m
+	return s, nil
 }
 
 // beside gives a second set of tokens: in the same library, where there is one.
@@ -98,14 +125,22 @@ func configureSoftHSM(dir string) error {
 // initialise makes the tokens in free slots of a library.
 func (s *slots) initialise(m cryptoki.Module) error {
 	s.whole = m
-	err := m.Initialize()
-	if err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
-		return fmt.Errorf("C_Initialize: %w", err)
+	err := initialised(m)
+	if err != nil {
+		return err
 	}
 	for _, name := range slotNames {
 		if s.ids[name], err = makeToken(m, s.label(name)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// initialised makes sure that a module is.
+func initialised(m cryptoki.Module) error {
+	if err := m.Initialize(); err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
+		return fmt.Errorf("C_Initialize: %w", err)
 	}
 	return nil
 }
@@ -205,8 +240,8 @@ func (s *system) HSM(_ context.Context, which string) (conformance.Slot, error) 
 	if err != nil {
 		return conformance.Slot{}, err
 	}
-	if err := m.Initialize(); err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
-		return conformance.Slot{}, fmt.Errorf("C_Initialize: %w", err)
+	if err := initialised(m); err != nil {
+		return conformance.Slot{}, err
 	}
 	return conformance.Slot{Module: m, ID: s.slots.ids[which], PIN: userPIN}, nil
 }

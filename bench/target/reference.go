@@ -68,6 +68,8 @@ type system struct {
 	tap       tap
 	// iterations of PBKDF2 in place of the profile's; 0: those
 	iterations int
+	host       string            // a loopback address of its own, for processes that come and go
+	fixed      map[string]string // where listeners answer; any address for those that are not there
 
 	eps     *server.Server
 	auth    *server.AuthServer
@@ -77,6 +79,9 @@ type system struct {
 	rules   authserver.Rules // of the authentication server, without a mutant
 	clients clients
 	twins   []*system
+	hasty   bool                  // cheap settings, for servers that are started many times
+	divided *divided              // its servers, when they are processes of their own
+	judged  *conformance.Identity // of a divided one
 }
 
 var capabilities = conformance.Capabilities{
@@ -87,6 +92,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanReadAudit: true, conformance.CanTapPlugin: true, conformance.CanCallModule: true,
 	conformance.CanUnlock: true, conformance.CanChallenge: true,
 	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
+	conformance.CanKill: true,
 }
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and
@@ -99,12 +105,8 @@ func open(ctx context.Context, o run.Options, name string, p reference.Profile) 
 
 // open does the rest, once s has its tokens' source.
 func (s *system) open(ctx context.Context) error {
-	if o := s.options; o.Mutant != "" {
-		m, ok := mutants.Find(o.Mutant)
-		if !ok {
-			return fmt.Errorf("no mutant is called %q", o.Mutant)
-		}
-		m.Break(&s.seams)
+	if err := s.mutate(); err != nil {
+		return err
 	}
 	for _, step := range []func(context.Context) error{s.prepare, s.initialise, s.start} {
 		if err := step(ctx); err != nil {
@@ -114,12 +116,26 @@ func (s *system) open(ctx context.Context) error {
 	return nil
 }
 
+// mutate breaks what the options name.
+func (s *system) mutate() error {
+	if s.options.Mutant == "" {
+		return nil
+	}
+	m, ok := mutants.Find(s.options.Mutant)
+	if !ok {
+		return fmt.Errorf("no mutant is called %q", s.options.Mutant)
+	}
+	m.Break(&s.seams)
+	return nil
+}
+
 // prepare makes what the servers stand on.
 func (s *system) prepare(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
-	if err := pki.Create(s.path("pki"), time.Now()); err != nil {
+	s.host = ownHost()
+	if err := pki.Create(s.path("pki"), time.Now(), s.host); err != nil {
 		return err
 	}
 	if s.slots, err = s.openSlots(); err != nil {
@@ -177,6 +193,10 @@ func (s *system) Close() error {
 		err = errors.Join(err, t.Close())
 	}
 	s.twins = nil
+	if s.divided != nil {
+		err = errors.Join(err, s.divided.end())
+		s.divided = nil
+	}
 	if s.slots != nil {
 		err = errors.Join(err, s.stop(ctx))
 	}

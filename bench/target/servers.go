@@ -21,6 +21,9 @@ import (
 // anyPort lets the system choose, so that targets can stand beside each other.
 const anyPort = "127.0.0.1:0"
 
+// address is where a listener is opened.
+func (s *system) address(listener string) string { return cmp.Or(s.fixed[listener], anyPort) }
+
 // openHSM logs in to a token, with the trace next to it and a mutant's layer before that.
 func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.HSM, error) {
 	m, err := s.slots.module(slot)
@@ -80,8 +83,11 @@ func (s *system) startAuthServer(ctx context.Context) error {
 	}
 	s.opened = append(s.opened, h.Close)
 	c := server.DefaultAuthServer()
-	c.Listeners.Plugin.Address, c.Listeners.Auth.Address = anyPort, anyPort
+	c.Listeners.Plugin.Address, c.Listeners.Auth.Address = s.address("plugin"), s.address("auth")
 	c.Resolve(s.dir)
+	if s.hasty {
+		hastenAuthServer(&c)
+	}
 	if s.rules, err = c.Validation.Rules.Complete(); err != nil {
 		return err
 	}
@@ -144,14 +150,16 @@ func (s *system) config() server.Config {
 func (s *system) settings() server.Config {
 	c := server.Default()
 	c.Name, c.Profile = s.name, s.profile
-	for _, l := range []*server.Listener{&c.Listeners.Bank, &c.Listeners.Public, &c.Listeners.Operations} {
-		l.Address = anyPort
-	}
+	c.Listeners.Bank.Address, c.Listeners.Public.Address = s.address("bank"), s.address("public")
 	operations := &c.Listeners.Operations
+	operations.Address = s.address("operations")
 	operations.Certificate, operations.Key, operations.Clients = c.Listeners.Bank.Certificate, c.Listeners.Bank.Key, c.Listeners.Bank.Clients
-	c.AuthServer.URL = "https://" + s.auth.Addr("plugin")
+	c.AuthServer.URL = s.url("plugin")
 	if n := cmp.Or(s.iterations, iterations[s.options.Profile]); n > 0 {
 		c.KDF.Iterations = n
+	}
+	if s.hasty {
+		hasten(&c)
 	}
 	c.Resolve(s.dir)
 	return c

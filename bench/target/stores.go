@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -116,8 +117,23 @@ func (s *stores) openMariaDB(ctx context.Context, kind string) error {
 	return err
 }
 
-// drop closes the databases and removes those of a server.
-func (s *stores) drop(ctx context.Context) error {
+// reopen opens the database of one server, which is there already.
+func (s *stores) reopen(ctx context.Context, server string) (err error) {
+	switch i := slices.Index(databases, server); s.driver + " " + server {
+	case "sqlite eps":
+		s.eps, err = sqlite.OpenEPS(ctx, s.dsns[i])
+	case "sqlite authserver":
+		s.auth, err = sqlite.OpenAuthServer(ctx, s.dsns[i])
+	case "mysql eps":
+		s.eps, err = mariadb.OpenEPS(ctx, s.dsns[i])
+	case "mysql authserver":
+		s.auth, err = mariadb.OpenAuthServer(ctx, s.dsns[i])
+	}
+	return err
+}
+
+// close closes the databases and leaves them where they are.
+func (s *stores) close() error {
 	var err error
 	if s.eps != nil {
 		err = errors.Join(err, s.eps.Close())
@@ -125,6 +141,13 @@ func (s *stores) drop(ctx context.Context) error {
 	if s.auth != nil {
 		err = errors.Join(err, s.auth.Close())
 	}
+	s.eps, s.auth = nil, nil
+	return err
+}
+
+// drop closes the databases and removes those of a server.
+func (s *stores) drop(ctx context.Context) error {
+	err := s.close()
 	for _, name := range s.made {
 		_, e := s.admin.ExecContext(ctx, "DROP DATABASE "+name)
 		err = errors.Join(err, e)

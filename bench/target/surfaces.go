@@ -153,6 +153,9 @@ func (s *system) Declared() conformance.Declared {
 
 // Identity names what was judged.
 func (s *system) Identity() conformance.Identity {
+	if s.judged != nil {
+		return *s.judged
+	}
 	token := s.hsm.Info()
 	id := conformance.Identity{
 		Kind: conformance.KindEPS, Name: "reference EPS", Version: server.Version,
