@@ -31,15 +31,28 @@ func rows(t *testing.T) []row {
 	return rows
 }
 
+// own are the beginnings of ids of this project's own claims, with the family of each.
+var own = map[string]string{"CRASH-": "crash"}
+
+// isOwn says whether a claim is one of them.
+func isOwn(c conformance.Claim) bool {
+	for prefix, family := range own {
+		if strings.HasPrefix(c.ID, prefix) && c.Family == family {
+			return true
+		}
+	}
+	return false
+}
+
 // The catalogue has the 172 claims of the seed documents, no id twice, none lost, and the
-// claims of the RFCs and those of this project's own statistics beside them.
+// claims of the RFCs and this project's own beside them.
 func TestEveryClaimIsHere(t *testing.T) {
 	var seeds, rfcs []string
 	for _, c := range catalogue.All() {
 		switch _, refines := refined(c.ID); {
 		case strings.HasPrefix(c.ID, "RFC"):
 			rfcs = append(rfcs, c.ID)
-		case !refines:
+		case !refines && !isOwn(c):
 			seeds = append(seeds, c.ID)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/epsbench/epsbench/bench/target"
 	"github.com/epsbench/epsbench/conformance/authserver"
 	"github.com/epsbench/epsbench/conformance/catalogue"
+	"github.com/epsbench/epsbench/conformance/crash"
 	"github.com/epsbench/epsbench/conformance/mpp"
 	"github.com/epsbench/epsbench/conformance/mutants"
 	"github.com/epsbench/epsbench/conformance/pin"
@@ -23,6 +24,7 @@ func registry() run.Registry {
 			{Name: "pin", About: "what a PIN opens, what guessing it takes, and where the guessing ends", Family: pin.Family},
 			{Name: "store", About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
 			{Name: "authserver", About: "challenges and their responses at the authentication server", Family: authserver.Family},
+			{Name: "crash", About: "what is left when a server is killed in the middle of its work", Family: crash.Family},
 		},
 		Targets: []run.Target{target.Reference, target.Literal},
 	}

@@ -1,0 +1,55 @@
+package crash_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/bench/target"
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/catalogue"
+	"github.com/epsbench/epsbench/conformance/crash"
+)
+
+// The servers of the target are this program again.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == target.ServerCommand {
+		if err := target.Serve(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "server process:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// The reference EPS passes every claim of the family, and each point is reached.
+func TestReferencePasses(t *testing.T) {
+	on, err := target.Reference.Open(t.Context(), run.Options{HSM: "emulator", Store: "sqlite", Dir: t.TempDir(), Profile: conformance.Quick})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := on.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}()
+	var results []conformance.Result
+	_, err = conformance.Run(crash.Family(conformance.Quick), on, "", 1, func(r conformance.Result) {
+		results = append(results, r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range catalogue.ByFamily("crash") {
+		if v := conformance.Fold(c, results); c.Status == conformance.Automated && v != conformance.Pass {
+			t.Errorf("%s: %s", c.ID, v)
+		}
+	}
+	for _, r := range results {
+		if r.Verdict != conformance.Pass {
+			t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)
+		}
+	}
+}
