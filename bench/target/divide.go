@@ -25,7 +25,7 @@ type divided struct {
 func (s *system) Divide(ctx context.Context) (conformance.Divided, error) {
 	d := &divided{system: s, pinned: s.Pinned(), servers: map[string]*process{}}
 	id := s.Identity()
-	s.judged = &id
+	s.former = &id
 	if err := errors.Join(s.stop(ctx), s.stores.close()); err != nil {
 		return nil, fmt.Errorf("stop: %w", err)
 	}

@@ -81,7 +81,7 @@ type system struct {
 	twins   []*system
 	hasty   bool                  // cheap settings, for servers that are started many times
 	divided *divided              // its servers, when they are processes of their own
-	judged  *conformance.Identity // of a divided one
+	former  *conformance.Identity // of a divided one
 }
 
 var capabilities = conformance.Capabilities{

@@ -153,8 +153,8 @@ func (s *system) Declared() conformance.Declared {
 
 // Identity names what was judged.
 func (s *system) Identity() conformance.Identity {
-	if s.judged != nil {
-		return *s.judged
+	if s.former != nil {
+		return *s.former
 	}
 	token := s.hsm.Info()
 	id := conformance.Identity{
