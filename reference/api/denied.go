@@ -53,7 +53,7 @@ func (d *Denials) write(r *http.Request, c Call) {
 		Detail: detailOf(r, c),
 	}
 	if err := d.Store.Update(ctx, func(tx store.Tx) error { return tx.Audit(record) }); err != nil {
-		d.Log.ErrorContext(ctx, "a refused call is missing in the audit", "traceid", problem.TraceID(ctx), "err", err)
+		d.Log.ErrorContext(ctx, "a refused call is missing in the audit", "err", err)
 	}
 }
 

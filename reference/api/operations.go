@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/epsbench/epsbench/reference/api/pki"
@@ -42,6 +43,14 @@ func (s *Surface) Operations(p OperationsParts) http.Handler {
 		"GET /ready":   bare(p.ready),
 		"GET /v1/keys": bare(p.keys),
 	})
+}
+
+// Readiness answers GET /ready of the operations listener and nothing else: all that an
+// authentication server has of it.
+func (s *Surface) Readiness(ready func(context.Context) []Check) http.Handler {
+	p := OperationsParts{Ready: ready}
+	only := slices.DeleteFunc(Routes(Operations), func(r Route) bool { return r.Path != "/ready" })
+	return s.serving(Operations, only, calls{"GET /ready": bare(p.ready)})
 }
 
 // bare is a call that takes neither body nor query.

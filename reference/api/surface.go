@@ -38,12 +38,15 @@ type Call struct {
 	Took     time.Duration
 }
 
-// handler serves the routes of l by calls, those by configuration where there is one. It
-// panics when the two differ otherwise, which a process notices before it listens.
-func (s *Surface) handler(l Listener, c calls) http.Handler {
+// handler serves the routes of l by calls.
+func (s *Surface) handler(l Listener, c calls) http.Handler { return s.serving(l, Routes(l), c) }
+
+// serving serves routes by calls, those by configuration where there is one. It panics
+// when the two differ otherwise, which a process notices before it listens.
+func (s *Surface) serving(l Listener, routes []Route, c calls) http.Handler {
 	g := &gate{surface: s, listener: l, mux: http.NewServeMux(), methods: map[string]map[string]guarded{}}
 	added := 0
-	for _, route := range Routes(l) {
+	for _, route := range routes {
 		do, found := c[route.Method+" "+route.Path]
 		if !found && route.Optional {
 			continue
@@ -103,7 +106,7 @@ func (g *gate) answer(w http.ResponseWriter, r *http.Request, pattern string) {
 	}()
 	if err := g.pass(seen, r, pattern, who); err != nil {
 		p := problem.Of(err)
-		g.surface.Log.InfoContext(r.Context(), "denied", "traceid", problem.TraceID(r.Context()), "problem", p.Name(), "why", err.Error())
+		g.surface.Log.InfoContext(r.Context(), "denied", "problem", p.Name(), "why", err.Error())
 		problem.Write(seen, r, p)
 	}
 }

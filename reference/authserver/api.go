@@ -108,7 +108,7 @@ func permitted(who pki.Caller, any roles) error {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status >= http.StatusInternalServerError {
-		s.log.ErrorContext(r.Context(), "call failed", "path", r.URL.Path, "err", err, "traceid", problem.TraceID(r.Context()))
+		s.log.ErrorContext(r.Context(), "call failed", "path", r.URL.Path, "err", err)
 	}
 	problem.Write(w, r, p)
 }

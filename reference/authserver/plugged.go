@@ -25,5 +25,6 @@ func (s *Server) Plugin() http.Handler {
 		messages.ServeHTTP(w, r)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.NotFound()) })
-	return s.wrap("plugin", problem.Handler(s.log, asSpelt(mux)))
+	fromEPS := func(r *http.Request) bool { return permitted(s.identify(r), roles{pki.EPSNode}) == nil }
+	return s.wrap("plugin", problem.Continuing(fromEPS, s.log, asSpelt(mux)))
 }

@@ -15,15 +15,20 @@ const maxAnswer = 256
 
 // ask reads one line. On a terminal it prompts, and hides a secret as it is typed.
 func (p *Program) ask(prompt string, secret bool) ([]byte, error) {
-	f, isFile := p.Stdin.(*os.File)
-	if isFile && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(p.Stdin) {
 		fmt.Fprint(p.Stderr, prompt)
 		if secret {
 			defer fmt.Fprintln(p.Stderr)
-			return term.ReadPassword(int(f.Fd()))
+			return term.ReadPassword(int(p.Stdin.(*os.File).Fd()))
 		}
 	}
 	return readLine(p.Stdin)
+}
+
+// isTerminal says whether a person is at the other end of a stream.
+func isTerminal(stream any) bool {
+	f, isFile := stream.(*os.File)
+	return isFile && term.IsTerminal(int(f.Fd()))
 }
 
 // readLine reads byte by byte, so that what follows the line stays for the next question.

@@ -19,6 +19,7 @@ type authserverCommand struct {
 	Init  authInitCommand  `cmd:"" help:"Make an authentication server: configuration and keys in its HSM."`
 	Pair  pairCommand      `cmd:"" help:"Share keys between an EPS and its authentication server."`
 	Serve authServeCommand `cmd:"" help:"Run the authentication server until it is interrupted."`
+	Ready authReadyCommand `cmd:"" help:"Ask the running authentication server whether every part of it answers."`
 }
 
 // authConfigFlag names the configuration of an authentication server.
@@ -28,7 +29,7 @@ type authConfigFlag struct {
 
 type authServeCommand struct {
 	authConfigFlag
-	logFlag
+	logFlags
 }
 
 func (c *authServeCommand) Run(ctx context.Context, p *Program) error {
@@ -40,11 +41,12 @@ func (c *authServeCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return unusable{err}
 	}
-	return p.runServer(ctx, s, "plugin", "auth")
+	return p.runServer(ctx, s, "plugin", "auth", "operations")
 }
 
 type authInitCommand struct {
 	tokenFlags
+	storeFlags
 	Name   string `help:"Name of the authentication server in the pairing." default:"authserver"`
 	Plugin string `help:"Address of the plug-in listener, for the EPS." default:"127.0.0.1:7443"`
 	Auth   string `help:"Address of the listener for banks and operators." default:"127.0.0.1:6443"`
@@ -63,6 +65,7 @@ func (c *authInitCommand) Run(ctx context.Context, p *Program) error {
 	config := server.DefaultAuthServer()
 	config.Name, config.HSM = c.Name, section
 	config.Listeners.Plugin.Address, config.Listeners.Auth.Address = c.Plugin, c.Auth
+	c.storeFlags.apply(&config.Store)
 	if err := free(c.Dir, "authserver.yaml", "authserver.db"); err != nil {
 		return err
 	}

@@ -42,7 +42,8 @@ const (
 type commands struct {
 	Init       initCommand       `cmd:"" help:"Make an EPS: configuration, keys in the HSM, a development PKI, phone.json."`
 	Serve      serveCommand      `cmd:"" help:"Run the EPS until it is interrupted."`
-	Authserver authserverCommand `cmd:"" help:"The authentication server: init, pair, serve."`
+	Ready      readyCommand      `cmd:"" help:"Ask the running EPS whether every part of it answers."`
+	Authserver authserverCommand `cmd:"" help:"The authentication server: init, pair, serve, ready."`
 	Doctor     doctorCommand     `cmd:"" help:"Check module, keys, store, audit, certificates and listeners; say what to mend."`
 	Keys       keysCommand       `cmd:"" help:"Keys: mpp."`
 	Audit      auditCommand      `cmd:"" help:"The audit: verify."`
@@ -124,7 +125,7 @@ func codeOf(err error) int {
 }
 
 // ours are the commands that hints name; a program with another name has them too.
-var ours = regexp.MustCompile(`\beps (init|authserver|serve|doctor|keys|audit|token|phone)\b`)
+var ours = regexp.MustCompile(`\beps (init|authserver|serve|ready|doctor|keys|audit|token|phone)\b`)
 
 // hint stands under the error, below its text.
 func (p *Program) hint(text string) {

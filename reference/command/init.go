@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -44,14 +45,30 @@ func (f tokenFlags) hsm(p *Program) (server.HSM, error) {
 	return server.HSM{Module: f.Module, Label: f.Label, PINEnv: f.PINEnv, PINFile: f.PINFile}, nil
 }
 
+// storeFlags say which database: SQLite beside the configuration, or a MariaDB.
+type storeFlags struct {
+	DSN          string `help:"MariaDB instead of SQLite, without a password: eps@tcp(127.0.0.1:3306)/eps." name:"dsn" placeholder:"DSN"`
+	PasswordFile string `help:"File with the password of the MariaDB user." name:"password-file" type:"path"`
+}
+
+// apply changes the section of the configuration.
+func (f storeFlags) apply(s *server.Store) {
+	if f.DSN != "" {
+		*s = server.Store{Engine: "mariadb", DSN: f.DSN, PasswordFile: f.PasswordFile}
+	}
+}
+
 type initCommand struct {
 	tokenFlags
+	storeFlags
 	Name       string            `help:"Name of the EPS: phones pin it." default:"eps"`
 	Profile    reference.Profile `help:"What the EPS stores: default, or st-2.6.1 (seed 000 §6.2 to the letter, for judging and migration only)." default:"default" enum:"default,st-2.6.1"`
 	Bank       string            `help:"Address of the bank listener." default:"127.0.0.1:8443"`
 	Public     string            `help:"Address of the public listener." default:"127.0.0.1:9443"`
+	Phones     string            `help:"Address that phones use, where it is not that of the public listener." placeholder:"HOST:PORT"`
 	MPP        []int             `help:"Versions of the provisioning protocol: 2, 1, or 1,2." name:"mpp" default:"2"`
 	Authserver string            `help:"URL of the authentication server's plug-in listener." default:"https://127.0.0.1:7443"`
+	Host       []string          `help:"Further name of the servers, for the certificates of the development PKI." placeholder:"NAME"`
 }
 
 //go:embed eps.yaml.tmpl
@@ -69,6 +86,7 @@ func (c *initCommand) Run(ctx context.Context, p *Program) error {
 	config.Name, config.Profile, config.HSM = c.Name, c.Profile, section
 	config.Listeners.Bank.Address, config.Listeners.Public.Address = c.Bank, c.Public
 	config.AuthServer.URL, config.MPP.Versions = c.Authserver, c.MPP
+	c.storeFlags.apply(&config.Store)
 	if err := config.Check(); err != nil {
 		return usageError{err}
 	}
@@ -114,7 +132,7 @@ func (e *eps) create(ctx context.Context, c *initCommand) (err error) {
 	if err := server.SealAudit(ctx, e.config, e.hsm, e.keys, e.store, nil); err != nil {
 		return unusable{err}
 	}
-	if err := pki.Create(filepath.Join(c.Dir, "pki"), time.Now()); err != nil {
+	if err := pki.Create(filepath.Join(c.Dir, "pki"), time.Now(), c.Host...); err != nil {
 		return err
 	}
 	if err := e.writePinned(c); err != nil {
@@ -125,7 +143,7 @@ func (e *eps) create(ctx context.Context, c *initCommand) (err error) {
 
 // writePinned writes what a phone of this EPS carries.
 func (e *eps) writePinned(c *initCommand) error {
-	pinned, err := e.pinned(c.Name, c.Public)
+	pinned, err := e.pinned(c.Name, cmp.Or(c.Phones, c.Public))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package command_test
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -12,12 +11,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -98,10 +95,8 @@ func addresses(e *testscript.Env, names ...string) error {
 
 // eps is the command itself.
 func eps() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	p := command.Program{Name: "eps", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
-	os.Exit(p.Run(ctx, os.Args[1:]))
+	os.Exit(p.Run(command.UntilSignalled(), os.Args[1:]))
 }
 
 // call plays a bank: call NAME METHOD URL [BODY] under the certificate NAME of

@@ -9,22 +9,24 @@ import (
 	"github.com/epsbench/epsbench/reference/server"
 )
 
-// logFlag is shared by what runs for long.
-type logFlag struct {
-	Log string `help:"Least level of log lines: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+// logFlags are shared by what runs for long.
+type logFlags struct {
+	Log       slog.Level `help:"Least level of log lines: debug, info, warn or error." default:"info"`
+	LogFormat string     `help:"Form of log lines: json, text, or auto: text on a terminal." enum:"auto,json,text" default:"auto"`
 }
 
-func (f logFlag) logger(p *Program) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(f.Log)); err != nil { // kong has checked it
-		level = slog.LevelInfo
+// logger writes to standard error. The server adds trace ids.
+func (f logFlags) logger(p *Program) *slog.Logger {
+	options := &slog.HandlerOptions{Level: f.Log}
+	if f.LogFormat == "text" || f.LogFormat == "auto" && isTerminal(p.Stderr) {
+		return slog.New(slog.NewTextHandler(p.Stderr, options))
 	}
-	return slog.New(slog.NewJSONHandler(p.Stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(p.Stderr, options))
 }
 
 type serveCommand struct {
 	configFlag
-	logFlag
+	logFlags
 }
 
 // closeTime bounds what is left to do when a server has ended.
@@ -52,7 +54,9 @@ type running interface {
 // runServer serves until ctx ends.
 func (p *Program) runServer(ctx context.Context, s running, listeners ...string) error {
 	for _, l := range listeners {
-		p.say("%-10s %s", l, s.Addr(l))
+		if address := s.Addr(l); address != "" {
+			p.say("%-10s %s", l, address)
+		}
 	}
 	err := s.Serve(ctx)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)

@@ -10,7 +10,9 @@ import (
 	"net/http"
 
 	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/api"
 	"github.com/epsbench/epsbench/reference/api/pki"
+	"github.com/epsbench/epsbench/reference/api/problem"
 	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/keys"
@@ -38,6 +40,8 @@ type AuthServer struct {
 	node
 	config AuthServerConfig
 	parts  AuthServerParts
+	roles  *pki.Roles
+	keys   *keys.AuthRing
 	server *authserver.Server
 }
 
@@ -47,6 +51,7 @@ func NewAuthServer(ctx context.Context, c AuthServerConfig, p AuthServerParts) (
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
+	p.Log = problem.Traced(p.Log)
 	if p.TLS == nil {
 		p.TLS = func(string, *tls.Config) {}
 	}
@@ -88,13 +93,11 @@ func (s *AuthServer) openParts(ctx context.Context) error {
 	return nil
 }
 
-func (s *AuthServer) openServer(ctx context.Context) error {
-	ring, err := keys.OpenAuth(ctx, s.parts.HSM, s.parts.Store)
-	if err != nil {
+func (s *AuthServer) openServer(ctx context.Context) (err error) {
+	if s.keys, err = keys.OpenAuth(ctx, s.parts.HSM, s.parts.Store); err != nil {
 		return noKeys(err)
 	}
-	roles, err := pki.LoadRoles(s.config.Roles)
-	if err != nil {
+	if s.roles, err = pki.LoadRoles(s.config.Roles); err != nil {
 		return err
 	}
 	rules, err := s.config.Validation.Rules.Complete()
@@ -102,8 +105,8 @@ func (s *AuthServer) openServer(ctx context.Context) error {
 		return fmt.Errorf("%w: validation: %w", ErrConfig, err)
 	}
 	p := authserver.Parts{
-		Store: s.parts.Store, HSM: s.parts.HSM, Keys: ring, Clock: s.parts.Clock, Random: s.parts.Random,
-		Log: s.log, Policy: rules, Identify: identify(roles), Wrap: s.parts.Wrap,
+		Store: s.parts.Store, HSM: s.parts.HSM, Keys: s.keys, Clock: s.parts.Clock, Random: s.parts.Random,
+		Log: s.log, Policy: rules, Identify: identify(s.roles), Wrap: s.parts.Wrap,
 	}
 	s.parts.AuthServer(&p)
 	if s.server, err = authserver.New(s.config.Validation, p); err != nil {
@@ -117,11 +120,42 @@ func (s *AuthServer) listen(context.Context) error {
 	if err := s.open("plugin", s.config.Listeners.Plugin, s.server.Plugin()); err != nil {
 		return err
 	}
-	return s.open("auth", s.config.Listeners.Auth, s.server.API())
+	if err := s.open("auth", s.config.Listeners.Auth, s.server.API()); err != nil {
+		return err
+	}
+	if s.config.Listeners.Operations.Address == "" {
+		return nil
+	}
+	surface := &api.Surface{
+		Identify: identify(s.roles), Log: s.log,
+		Done: func(r *http.Request, c api.Call) { logCall(s.log, r, c) },
+	}
+	return s.open("operations", s.config.Listeners.Operations, surface.Readiness(s.ready))
+}
+
+// ready asks every part that a call needs.
+func (s *AuthServer) ready(ctx context.Context) []api.Check {
+	return []api.Check{
+		within(ctx, "hsm", s.parts.HSM.Healthy),
+		within(ctx, "store", func(ctx context.Context) error {
+			return s.parts.Store.View(ctx, func(tx store.AuthReader) error {
+				_, err := tx.Credentials("", 1)
+				return err
+			})
+		}),
+		within(ctx, "pairing", func(ctx context.Context) error {
+			return s.parts.HSM.Do(ctx, func(*hsm.Session) error {
+				_, err := s.keys.PLK(ctx)
+				return err
+			})
+		}),
+	}
 }
 
 // Serve answers until ctx ends or Close is called, then lets calls under way finish.
-func (s *AuthServer) Serve(ctx context.Context) error { return s.serve(ctx) }
+func (s *AuthServer) Serve(ctx context.Context) error {
+	return s.serve(ctx, func(context.Context) {}) // a call leaves nothing behind it
+}
 
 // Server is the authentication server itself, for those who run one in their own process.
 func (s *AuthServer) Server() *authserver.Server { return s.server }

@@ -162,10 +162,12 @@ type AuthServerConfig struct {
 	Shutdown   time.Duration       `yaml:"shutdown"` // for calls under way when the process ends
 }
 
-// AuthServerListeners: the EPS speaks to plugin, banks to auth.
+// AuthServerListeners: the EPS speaks to plugin, banks to auth, operators of this
+// machine to operations, which an empty address leaves out.
 type AuthServerListeners struct {
-	Plugin Listener `yaml:"plugin"`
-	Auth   Listener `yaml:"auth"`
+	Plugin     Listener `yaml:"plugin"`
+	Auth       Listener `yaml:"auth"`
+	Operations Listener `yaml:"operations"`
 }
 
 // DefaultAuthServer is complete but for the HSM.

@@ -77,8 +77,9 @@ func (c *AuthServerConfig) Resolve(dir string) {
 	c.HSM.resolve(dir)
 	c.Store.resolve(dir)
 	absolute(dir, &c.Roles)
-	c.Listeners.Plugin.resolve(dir)
-	c.Listeners.Auth.resolve(dir)
+	for _, l := range []*Listener{&c.Listeners.Plugin, &c.Listeners.Auth, &c.Listeners.Operations} {
+		l.resolve(dir)
+	}
 }
 
 func (h *HSM) resolve(dir string) {
@@ -165,6 +166,7 @@ func (c Config) guessing() enroll.Guessing {
 func (c AuthServerConfig) check() error {
 	return first(append([]rule{
 		{c.Name != "", "name: must be set"},
+		{c.Listeners.Operations.Address == "" || c.Listeners.Operations.local(), "listeners.operations.address: want unix:PATH or a loopback address"},
 	}, c.Store.rules()...))
 }
 

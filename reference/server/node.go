@@ -50,8 +50,8 @@ func (n *node) Addr(listener string) string {
 }
 
 // serve runs the listeners and what goes on beside them until ctx or the node ends,
-// or a listener fails.
-func (n *node) serve(ctx context.Context, beside ...func(context.Context)) error {
+// or a listener fails; and last, once no call is under way any more.
+func (n *node) serve(ctx context.Context, last func(context.Context), beside ...func(context.Context)) error {
 	if !n.begin() {
 		return nil
 	}
@@ -74,7 +74,9 @@ func (n *node) serve(ctx context.Context, beside ...func(context.Context)) error
 		n.stop(patience)
 		return nil
 	})
-	return group.Wait()
+	err := group.Wait()
+	last(context.WithoutCancel(ctx))
+	return err
 }
 
 // begin counts one more Serve, unless Close has begun.

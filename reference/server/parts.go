@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/api/problem"
 	"github.com/epsbench/epsbench/reference/audit"
 	"github.com/epsbench/epsbench/reference/enroll"
 	"github.com/epsbench/epsbench/reference/hsm"
@@ -51,6 +52,7 @@ func (p *Parts) complete() {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
+	p.Log = problem.Traced(p.Log)
 	if p.Wrap == nil {
 		p.Wrap = func(_ string, h http.Handler) http.Handler { return h }
 	}

@@ -181,15 +181,36 @@ func (s *Server) operations() api.OperationsParts {
 func (s *Server) done(r *http.Request, c api.Call) {
 	s.metrics.count(c)
 	s.denials.Note(r, c)
-	s.log.InfoContext(r.Context(), "call", "traceid", problem.TraceID(r.Context()), "listener", c.Listener,
-		"route", c.Route, "status", c.Status, "actor", c.Who.Name, "seconds", c.Took.Seconds())
+	logCall(s.log, r, c)
 }
 
-// Serve answers until ctx ends or Close is called, then lets calls under way finish.
+// logCall leaves a line of every answered call; those of operators, who may ask every
+// other second, at debug level.
+func logCall(log *slog.Logger, r *http.Request, c api.Call) {
+	level := slog.LevelInfo
+	if c.Listener == api.Operations {
+		level = slog.LevelDebug
+	}
+	log.Log(r.Context(), level, "call", "listener", c.Listener, "route", c.Route, "status", c.Status,
+		"actor", c.Who.Name, "seconds", c.Took.Seconds())
+}
+
+// Serve answers until ctx ends or Close is called, then lets calls under way finish,
+// and hands on what they have left for the authentication server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.serve(ctx,
+	return s.serve(ctx, s.lastFlush,
 		every(flushEvery, "messages wait for the authentication server", s.log, s.enroll.Flush),
 		every(time.Second, "refusals wait for the audit", s.log, s.rejects.Flush))
+}
+
+// lastFlush sends what waits for the authentication server once more. What it does not
+// take stays in the store for the next process.
+func (s *Server) lastFlush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(problem.WithTrace(ctx), s.config.AuthServer.Timeout)
+	defer cancel()
+	if err := s.enroll.Flush(ctx); err != nil {
+		s.log.WarnContext(ctx, "messages wait for the authentication server", "err", err)
+	}
 }
 
 // every repeats do until its context ends. What fails is tried again the next time.
@@ -200,6 +221,7 @@ func every(d time.Duration, failed string, log *slog.Logger, do func(context.Con
 		for {
 			select {
 			case <-tick.C:
+				ctx := problem.WithTrace(ctx)
 				if err := do(ctx); err != nil && ctx.Err() == nil {
 					log.WarnContext(ctx, failed, "err", err)
 				}

@@ -1,9 +1,6 @@
 package problem
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,29 +9,22 @@ import (
 	"runtime/debug"
 )
 
-type traceKey struct{}
-
-// WithTrace gives ctx a fresh trace id: 32 hexadecimal digits, as in W3C Trace
-// Context. An id sent by a caller is not taken over; it could be made to look
-// like another's in the log.
-func WithTrace(ctx context.Context) context.Context {
-	var id [16]byte
-	rand.Read(id[:]) //nolint:errcheck // never fails
-	return context.WithValue(ctx, traceKey{}, hex.EncodeToString(id[:]))
-}
-
-// TraceID is the trace id of ctx, or empty.
-func TraceID(ctx context.Context) string {
-	id, _ := ctx.Value(traceKey{}).(string)
-	return id
-}
-
-// Handler gives every request a trace id and turns a panic of next into a 500
+// Handler gives every request a fresh trace id and turns a panic of next into a 500
 // problem. The stack goes to log only. An answer that had begun is cut off
 // instead, so that half of it cannot pass for the whole.
 func Handler(log *slog.Logger, next http.Handler) http.Handler {
+	return Continuing(func(*http.Request) bool { return false }, log, next)
+}
+
+// Continuing is Handler where some callers are known as parts of the same system: the
+// trace id of a request that known holds for is the caller's, if it brings one.
+func Continuing(known func(*http.Request) bool, log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(WithTrace(r.Context()))
+		ctx := WithTrace(r.Context())
+		if known(r) {
+			ctx = continued(ctx, r.Header)
+		}
+		r = r.WithContext(ctx)
 		begun := &watched{ResponseWriter: w}
 		defer func() {
 			cause := recover()
@@ -44,7 +34,7 @@ func Handler(log *slog.Logger, next http.Handler) http.Handler {
 			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
-			log.ErrorContext(r.Context(), "panic", "traceid", TraceID(r.Context()), "cause", describe(cause), "stack", string(debug.Stack()))
+			log.ErrorContext(ctx, "panic", "cause", describe(cause), "stack", string(debug.Stack()))
 			if begun.header {
 				panic(http.ErrAbortHandler)
 			}

@@ -20,7 +20,7 @@ func answer(t *testing.T, h http.HandlerFunc) (*http.Response, problem.Problem, 
 	t.Helper()
 	var log bytes.Buffer
 	w := httptest.NewRecorder()
-	problem.Handler(slog.New(slog.NewJSONHandler(&log, nil)), h).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	problem.Handler(problem.Traced(slog.New(slog.NewJSONHandler(&log, nil))), h).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	var p problem.Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 		t.Fatalf("not a problem document: %q", w.Body)

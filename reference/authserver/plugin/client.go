@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/api/problem"
 )
 
 // Path is where the authentication server takes messages.
@@ -96,6 +97,7 @@ func (c *Client) exchange(ctx context.Context, request []byte) (Result, error) {
 		return "", err
 	}
 	r.Header.Set("Content-Type", mediaType)
+	problem.Propagate(ctx, r.Header)
 	answer, err := c.http.Do(r)
 	if err != nil {
 		return "", err

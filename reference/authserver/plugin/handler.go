@@ -34,7 +34,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := h.answer(r.Context(), request)
 	if err != nil {
-		h.Log.WarnContext(r.Context(), "plug-in message not answered", "err", err, "traceid", problem.TraceID(r.Context()))
+		h.Log.WarnContext(r.Context(), "plug-in message not answered", "err", err)
 		problem.Write(w, r, problemOf(err))
 		return
 	}

@@ -3,11 +3,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/epsbench/epsbench/reference/command"
 )
@@ -19,8 +16,6 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "eps:", err)
 		return 1
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	p := command.Program{Name: "eps", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
-	return p.Run(ctx, os.Args[1:])
+	return p.Run(command.UntilSignalled(), os.Args[1:])
 }
