@@ -4,10 +4,10 @@ BUILD    := -trimpath -buildvcs=auto
 FUZZTIME ?= 10s
 TOOLS    := -modfile=tools/go.mod
 
-.PHONY: help build run deps test lint fuzz clean
+.PHONY: help build run deps test lint fuzz demo demo-up demo-down clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
 
 build: ## bin/epsbench and bin/eps
 	$(GO) build $(BUILD) -o bin/ ./bench/cmd/epsbench ./reference/cmd/eps
@@ -36,6 +36,15 @@ fuzz: ## each fuzz target for FUZZTIME (default 10s)
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
 	done
+
+demo: build ## EPS, authentication server, MariaDB and two SoftHSMs in containers: up, docker/README.md's walk, down
+	docker/demo.sh
+
+demo-up: build ## the same containers, left running
+	docker/demo.sh up
+
+demo-down: ## take them away
+	docker/demo.sh down
 
 clean: ## remove what was built and written here
 	rm -rf bin out

@@ -20,7 +20,7 @@ import (
 
 // builder is what makes the image, so that a binary alone can do it.
 //
-//go:embed build-mariadb.sh mariadb
+//go:embed build-mariadb.sh debian.sh mariadb
 var builder embed.FS
 
 // imageName is that of the server's image, as build-mariadb.sh computes it: the tag

@@ -1,12 +1,16 @@
 #!/bin/sh
 # Makes the data directory, a database and a user at the first start, then becomes
 # the server. It reads the variables of the mariadb image on Docker Hub, so that
-# either image serves: MARIADB_ROOT_PASSWORD, MARIADB_DATABASE, MARIADB_USER,
-# MARIADB_PASSWORD. Further arguments go to mariadbd.
+# either image serves: MARIADB_ROOT_PASSWORD (or …_FILE), MARIADB_DATABASE, MARIADB_USER,
+# MARIADB_PASSWORD. Like that image it runs /docker-entrypoint-initdb.d/*.sql, but at every
+# start, and with one statement a line. Further arguments go to mariadbd.
 set -eu
 
 data=/var/lib/mysql
 run=/run/mysqld
+if [ -n "${MARIADB_ROOT_PASSWORD_FILE:-}" ]; then
+	MARIADB_ROOT_PASSWORD=$(cat "$MARIADB_ROOT_PASSWORD_FILE")
+fi
 : "${MARIADB_ROOT_PASSWORD:?is not set}"
 
 # quoted makes a string safe between single quotes in SQL.
@@ -21,6 +25,9 @@ statements() {
 	echo "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '$root';"
 	echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
 	echo "ALTER USER root@localhost IDENTIFIED BY '$root';"
+	for file in /docker-entrypoint-initdb.d/*.sql; do
+		[ ! -e "$file" ] || cat "$file"
+	done
 	[ -n "${MARIADB_DATABASE:-}" ] || return 0
 	echo "CREATE DATABASE IF NOT EXISTS \`$MARIADB_DATABASE\` CHARACTER SET utf8mb4;"
 	[ -n "${MARIADB_USER:-}" ] || return 0
