@@ -17,8 +17,8 @@ const maxIdle = 100 << 10
 // race detector that tests are built with.
 func TestAnIdleEPSIsSmallAndLeavesNoCore(t *testing.T) {
 	b := build(t)
-	b.run("softhsm2-util", "--init-token", "--free", "--label", "eps", "--so-pin", "00000000", "--pin", "1234")
-	b.run(b.eps, "init", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--pin-env", "EPS_PIN", "--rsa-bits", "2048",
+	b.token("eps", "1234")
+	b.run(b.eps, "init", "--module", module, "--pin-env", "EPS_PIN", "--rsa-bits", "2048",
 		"--bank", "127.0.0.1:0", "--public", "127.0.0.1:0")
 
 	serve := b.command(b.eps, "serve")
@@ -44,7 +44,10 @@ func TestAnIdleEPSIsSmallAndLeavesNoCore(t *testing.T) {
 type bench struct {
 	t        *testing.T
 	dir, eps string
+	free     string // an address: see plugin
 }
+
+const module = "/usr/lib/softhsm/libsofthsm2.so"
 
 func build(t *testing.T) *bench {
 	t.Helper()
@@ -59,10 +62,16 @@ func build(t *testing.T) *bench {
 	return b
 }
 
+// token makes one in the SoftHSM of the directory.
+func (b *bench) token(label, pin string) {
+	b.t.Helper()
+	b.run("softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "00000000", "--pin", pin)
+}
+
 func (b *bench) command(name string, args ...string) *exec.Cmd {
 	c := exec.Command(name, args...)
 	c.Dir = b.dir
-	c.Env = append(os.Environ(), "SOFTHSM2_CONF="+filepath.Join(b.dir, "softhsm2.conf"), "EPS_PIN=1234")
+	c.Env = append(os.Environ(), "SOFTHSM2_CONF="+filepath.Join(b.dir, "softhsm2.conf"), "EPS_PIN=1234", "EPSAUTH_PIN=5678")
 	return c
 }
 
