@@ -73,6 +73,19 @@ func (g Grant) OTP(pin string, moving uint64) (string, error) {
 	return suite.OTP(tok, moving), nil
 }
 
+// Response is the answer that pin gives to a question, right or wrong as the pin is.
+func (g Grant) Response(pin string, in OCRAInput) (string, error) {
+	suite, err := ParseOCRA(g.Suite)
+	if err != nil {
+		return "", err
+	}
+	tok, err := g.Inner().TOK(pin)
+	if err != nil {
+		return "", err
+	}
+	return suite.Response(tok, in), nil
+}
+
 type responseHeader struct {
 	_        struct{} `cbor:",toarray"`
 	Protocol string
@@ -163,9 +176,14 @@ func readGrant(plain []byte) (g Grant, ok bool) {
 	return g, g.wellFormed()
 }
 
+func isSuite(name string) bool {
+	_, otp := ParseSuite(name)
+	_, ocra := ParseOCRA(name)
+	return otp == nil || ocra == nil
+}
+
 func (g Grant) wellFormed() bool {
-	_, err := ParseSuite(g.Suite)
-	return err == nil && g.Token != "" &&
+	return isSuite(g.Suite) && g.Token != "" &&
 		(g.Direction == Encrypts || g.Direction == Decrypts) &&
 		(g.TOKLength == 20 || g.TOKLength == 32 || g.TOKLength == 64) &&
 		g.CLength == (g.TOKLength+15)/16*16 && len(g.W) == g.CLength+8 &&

@@ -12,6 +12,7 @@ import (
 type phoneCommand struct {
 	Provision provisionCommand `cmd:"" help:"Turn a registration code into a token. The code is read from standard input."`
 	OTP       otpCommand       `cmd:"" name:"otp" help:"Make the next one-time password. The PIN is read from standard input."`
+	OCRA      ocraCommand      `cmd:"" name:"ocra" help:"Compute the response to a question. The PIN is read from standard input."`
 }
 
 // deviceFlag names what a phone keeps.
@@ -68,7 +69,26 @@ func provisionError(err error) error {
 type otpCommand struct{ deviceFlag }
 
 func (c *otpCommand) Run(p *Program) error {
-	device, err := phone.File(c.Device).Load()
+	return c.use(p, func(d *phone.Device, pin []byte) (string, error) {
+		return d.OTP(pin, reference.SystemClock{}.Now(), phone.File(c.Device))
+	})
+}
+
+type ocraCommand struct {
+	deviceFlag
+	Question string `help:"What the bank asks." required:""`
+	Session  string `help:"Session information, for suites that have it."`
+}
+
+func (c *ocraCommand) Run(p *Program) error {
+	return c.use(p, func(d *phone.Device, pin []byte) (string, error) {
+		return d.Respond(pin, phone.Question{Text: c.Question, Session: c.Session}, reference.SystemClock{}.Now(), phone.File(c.Device))
+	})
+}
+
+// use asks for the PIN and says what is computed with it.
+func (f deviceFlag) use(p *Program, compute func(d *phone.Device, pin []byte) (string, error)) error {
+	device, err := phone.File(f.Device).Load()
 	if err != nil {
 		return unusable{&reference.Hint{Err: err, Text: "a phone gets its file by: eps phone provision"}}
 	}
@@ -77,10 +97,13 @@ func (c *otpCommand) Run(p *Program) error {
 		return err
 	}
 	defer clear(pin)
-	otp, err := device.OTP(pin, reference.SystemClock{}.Now(), phone.File(c.Device))
+	text, err := compute(device, pin)
+	if errors.Is(err, phone.ErrDevice) {
+		err = &reference.Hint{Err: err, Text: "suites of OCRA answer questions, by: eps phone ocra; others make OTPs, by: eps phone otp"}
+	}
 	if err != nil {
 		return err
 	}
-	p.say("%s", otp)
+	p.say("%s", text)
 	return nil
 }

@@ -32,7 +32,7 @@ type Device struct {
 	KDF        string              `json:"kdf"`
 	Iterations int                 `json:"iterations"`
 	Suite      string              `json:"suite"`
-	Counter    uint64              `json:"counter"` // of the next HOTP
+	Counter    uint64              `json:"counter"` // of the next OTP or response, of suites that count
 	PINDigits  int                 `json:"pin_digits"`
 	Ticket     []byte              `json:"ticket"` // for activation; empty where it is off
 }
@@ -82,7 +82,7 @@ func (d *Device) check() error {
 		{len(d.Salt) == wire.SaltSize, "salt"},
 		{d.KDF == wire.KDFName, "kdf"},
 		{d.Iterations >= 1 && d.Iterations <= wire.MaxIterations, "iterations"},
-		{err == nil && suite.Digits > 0, "suite"},
+		{err == nil && suite.Enrollable() == nil, "suite"},
 		{d.PINDigits >= reference.MinPINDigits && d.PINDigits <= reference.MaxPINDigits, "pin_digits"},
 	}
 	for _, r := range rules {

@@ -6,7 +6,6 @@ import (
 	"crypto/pbkdf2"
 	"crypto/sha256"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/epsbench/epsbench/reference"
@@ -22,38 +21,37 @@ type Keeper interface{ Keep(*Device) error }
 // a wrong one gives the OTP of another TOK.
 func (d *Device) OTP(pin []byte, now time.Time, k Keeper) (string, error) {
 	suite, err := oath.ParseSuite(d.Suite)
+	if err == nil && suite.Kind == oath.KindOCRA {
+		err = fmt.Errorf("%s answers questions", suite)
+	}
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrDevice, err)
 	}
-	if suite.Kind == oath.KindTOTP {
-		return d.otp(suite, pin, suite.Step(now))
+	moving := suite.Step(now)
+	if suite.Counts() {
+		moving = d.Counter
+		if err := d.count(k); err != nil {
+			return "", err
+		}
 	}
-	counter := d.Counter
-	if counter == math.MaxUint64 {
-		return "", fmt.Errorf("%w: the counter is at its end", ErrDevice)
-	}
-	d.Counter++
-	if err := k.Keep(d); err != nil {
-		return "", fmt.Errorf("keep the counter: %w", err)
-	}
-	return d.otp(suite, pin, counter)
+	return d.withTOK(suite, pin, func(mac oath.MAC) (string, error) { return suite.At(mac, moving) })
 }
 
-func (d *Device) otp(suite oath.Suite, pin []byte, moving uint64) (string, error) {
+// withTOK lends TOK for the time of one computation.
+func (d *Device) withTOK(suite oath.Suite, pin []byte, compute func(oath.MAC) (string, error)) (string, error) {
 	tok, err := d.tok(pin)
 	defer clear(tok)
 	if err != nil {
 		return "", err
 	}
-	mac := func(data []byte) ([]byte, error) {
+	return compute(func(data []byte) ([]byte, error) {
 		m := hmac.New(suite.Hash.New, tok)
 		m.Write(data)
 		return m.Sum(nil), nil
-	}
-	return suite.At(mac, moving)
+	})
 }
 
-// tok takes TOK out of C for the time of one OTP. The caller clears it.
+// tok takes TOK out of C. The caller clears it.
 func (d *Device) tok(pin []byte) ([]byte, error) {
 	if err := d.check(); err != nil {
 		return nil, err

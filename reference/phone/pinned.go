@@ -1,10 +1,10 @@
 // Package phone is the mobile SDK's part of the security target, as a Go client:
-// it asks an EPS for a token with a registration code and makes OTPs from the
-// token and a PIN.
+// it asks an EPS for a token with a registration code and makes OTPs, or responses to
+// questions, from the token and a PIN.
 //
 // Start at Provision, or at BuildRequest and Session.Accept for the bytes of MPP v2 alone
 // (BuildRequestV1 for v1); Device is what stays on the phone. There is no notion of a right PIN here: any PIN gives
-// an OTP (seed 000 §6.1).
+// an OTP or a response (seed 000 §6.1).
 package phone
 
 import (
