@@ -34,6 +34,9 @@ compose_program() {
 	fi
 }
 
+# free makes sure that this is no second demo of the same name.
+free() { [ ! -e "$demo" ] || fail "$demo is there: make demo-down, or another DEMO_PROJECT"; }
+
 # port gives the first free one of the loopback address from $1 on.
 port() {
 	local p=$1
@@ -78,13 +81,14 @@ settings() {
 		AUTH_PORT=${AUTH_PORT:-$(port 6443)}
 	ENV
 	printf '#!/bin/sh\nexec %s --project-name %s --env-file %q --file %q "$@"\n' \
-		"$(compose_program)" "$project" "$demo/env" "$here/compose.yaml" >"$demo/compose"
+		"$(compose_program)" "$project" "$demo/env" "$demo/compose.yaml" >"$demo/compose"
+	cp "$here/compose.yaml" "$demo/" # so that down knows what up has started
 	chmod +x "$demo/compose"
 }
 
 up() {
 	needs
-	[ ! -e "$demo" ] || fail "$demo is there: make demo-down, or another DEMO_PROJECT"
+	free
 	echo "Making images (the first time this takes minutes), secrets and containers."
 	mkdir -p "$demo"
 	local mariadb
@@ -134,12 +138,12 @@ walk() {
 }
 
 case ${1:-all} in
-walk) walk ;;
 up) up ;;
 down) down ;;
 all)
 	started=$SECONDS
-	trap 'down' EXIT
+	free
+	trap down EXIT
 	up
 	walk
 	echo "demo: everything went as the page says, in $((SECONDS - started)) s"

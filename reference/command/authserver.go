@@ -65,7 +65,9 @@ func (c *authInitCommand) Run(ctx context.Context, p *Program) error {
 	config := server.DefaultAuthServer()
 	config.Name, config.HSM = c.Name, section
 	config.Listeners.Plugin.Address, config.Listeners.Auth.Address = c.Plugin, c.Auth
-	c.storeFlags.apply(&config.Store)
+	if err := c.storeFlags.apply(&config.Store); err != nil {
+		return err
+	}
 	if err := free(c.Dir, "authserver.yaml", "authserver.db"); err != nil {
 		return err
 	}

@@ -52,10 +52,14 @@ type storeFlags struct {
 }
 
 // apply changes the section of the configuration.
-func (f storeFlags) apply(s *server.Store) {
-	if f.DSN != "" {
+func (f storeFlags) apply(s *server.Store) error {
+	switch {
+	case f.DSN != "":
 		*s = server.Store{Engine: "mariadb", DSN: f.DSN, PasswordFile: f.PasswordFile}
+	case f.PasswordFile != "":
+		return usageError{errors.New("--password-file is for a MariaDB: name it by --dsn")}
 	}
+	return nil
 }
 
 type initCommand struct {
@@ -86,7 +90,9 @@ func (c *initCommand) Run(ctx context.Context, p *Program) error {
 	config.Name, config.Profile, config.HSM = c.Name, c.Profile, section
 	config.Listeners.Bank.Address, config.Listeners.Public.Address = c.Bank, c.Public
 	config.AuthServer.URL, config.MPP.Versions = c.Authserver, c.MPP
-	c.storeFlags.apply(&config.Store)
+	if err := c.storeFlags.apply(&config.Store); err != nil {
+		return err
+	}
 	if err := config.Check(); err != nil {
 		return usageError{err}
 	}

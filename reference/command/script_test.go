@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -18,8 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/epsbench/epsbench/docker"
 	"github.com/epsbench/epsbench/reference/api/pki"
 	"github.com/epsbench/epsbench/reference/command"
 )
@@ -39,7 +42,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", Setup: setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"env-from": envFrom, "sql": sqlite},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"env-from": envFrom, "sql": sqlite, "mariadb": mariadb},
 	})
 }
 
@@ -54,6 +57,23 @@ func sqlite(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = db.Exec(args[1])
 	ts.Check(errors.Join(err, db.Close()))
+}
+
+// mariadb starts a server with databases, names its address in a variable and its
+// password in the file password: mariadb VARIABLE DATABASE…
+func mariadb(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	server, err := docker.MariaDB(ctx)
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(server.Stop()) })
+	dsn, err := mysql.ParseDSN(server.DSN)
+	ts.Check(err)
+	for _, database := range args[1:] {
+		_, err := server.Database(ctx, database)
+		ts.Check(err)
+	}
+	ts.Setenv(args[0], dsn.Net+"("+dsn.Addr+")")
+	ts.Check(os.WriteFile(ts.MkAbs("password"), []byte(dsn.Passwd), 0o600))
 }
 
 // setup gives each script two tokens and four free addresses.
