@@ -74,10 +74,20 @@ type Result struct {
 	Table    *Sheet  `json:"table,omitempty"`
 }
 
-// Series is a small set of numbers for a plot in the report, with the sentence that says what to see.
+// Series is a small set of numbers for a plot in the report, with the sentence that says
+// what to see: values with a label each, of theory and as they were seen, or curves.
 type Series struct {
 	Name, Caption  string
 	XLabel, YLabel string
 	Labels         []string
 	Theory, Seen   []float64
+	Curves         []Curve // in place of the three before
+}
+
+// Curve is a line over numbers. Curves of one name look the same: the first name is what is
+// looked at, the second what it is held against, a third the bounds of chance.
+type Curve struct {
+	Name string    `json:"name"`
+	X    []float64 `json:"x"`
+	Y    []float64 `json:"y"`
 }

@@ -97,6 +97,8 @@ type Plot struct {
 	Labels  []string  `json:"labels"`
 	Theory  []float64 `json:"theory"`
 	Seen    []float64 `json:"seen"`
+
+	Curves []conformance.Curve `json:"curves,omitempty"` // in place of the three before
 }
 
 // Mutant is a broken target that a claim must catch.

@@ -142,6 +142,27 @@ func TestPageIsWholeAndSelfContained(t *testing.T) {
 	}
 }
 
+// Few values of a curve stand alone, bounds are lines, and a name has one key.
+func TestCurvesAreDrawn(t *testing.T) {
+	r := sample()
+	text := page(t, r)
+	figure := text[strings.Index(text, "<b>Digits</b>"):]
+	figure = figure[:strings.Index(figure, "</figure>")]
+	for class, want := range map[string]int{`circle class="seen"`: 3 + 1, `circle class="theory"`: 3 + 1, `polyline class="bounds"`: 2 + 1} {
+		if n := strings.Count(figure, class); n != want {
+			t.Errorf("%d times %s, want %d, its key with it", n, class, want)
+		}
+	}
+	if n := strings.Count(figure, "chance</span>"); n != 1 {
+		t.Errorf("%d keys of one name", n)
+	}
+	same := []float64{1e17, 1e17 + 16}
+	r.Claims[0].Cases = append(r.Claims[0].Cases, report.Case{Series: &report.Plot{
+		Curves: []conformance.Curve{{Name: "a point", X: same, Y: same}, {Name: "nothing"}},
+	}})
+	page(t, r) // comes to an end
+}
+
 func allText(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {

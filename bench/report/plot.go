@@ -32,6 +32,8 @@ type figure struct {
 	SeenPoints    []point
 	TheoryLine    string // of many: the points of an SVG polyline
 	SeenLine      string
+	Lines         []curve // of named curves
+	Key           []curve // one for each name
 	Log           bool
 }
 
@@ -50,7 +52,11 @@ func figures(cs []Claim) []figure {
 	var out []figure
 	for _, c := range cs {
 		for _, k := range c.Cases {
-			if k.Series != nil && len(k.Series.Labels) > 0 {
+			switch {
+			case k.Series == nil:
+			case len(k.Series.Curves) > 0:
+				out = append(out, drawCurves(*k.Series, c.ID, k.ID))
+			case len(k.Series.Labels) > 0:
 				out = append(out, draw(*k.Series, c.ID, k.ID))
 			}
 		}
@@ -58,9 +64,14 @@ func figures(cs []Claim) []figure {
 	return out
 }
 
-func draw(p Plot, claim, id string) figure {
-	f := figure{Plot: p, Claim: claim, Case: id, Width: plotWidth, Height: plotHeight,
+// frame is a figure with nothing in it.
+func frame(p Plot, claim, id string) figure {
+	return figure{Plot: p, Claim: claim, Case: id, Width: plotWidth, Height: plotHeight,
 		Left: plotLeft, Right: plotWidth - plotRight, Top: plotTop, Bottom: plotHeight - plotBottom}
+}
+
+func draw(p Plot, claim, id string) figure {
+	f := frame(p, claim, id)
 	values := slices.DeleteFunc(slices.Concat(p.Theory, p.Seen), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 	if len(values) == 0 {
 		values = []float64{0, 1}
@@ -71,7 +82,7 @@ func draw(p Plot, claim, id string) figure {
 	if f.Log {
 		scale, ticks = logarithmic(low, high)
 	} else {
-		ticks = steps(min(low, 0), high)
+		ticks = steps(min(low, 0), high, 4)
 	}
 	y := func(v float64) float64 { return round(f.Bottom - scale(v)*(f.Bottom-f.Top)) }
 	for _, v := range ticks {
@@ -131,12 +142,12 @@ func logarithmic(low, high float64) (scale func(float64) float64, ticks []float6
 	return func(v float64) float64 { return (math.Log10(v) - from) / (to - from) * headRoom }, ticks
 }
 
-// steps gives about five round numbers from low to high.
-func steps(low, high float64) []float64 {
+// steps gives round numbers from low to high, in about so many steps.
+func steps(low, high, about float64) []float64 {
 	if high <= low {
 		high = low + 1
 	}
-	raw := (high - low) / 4
+	raw := (high - low) / about
 	unit := math.Pow(10, math.Floor(math.Log10(raw)))
 	for _, m := range []float64{1, 2, 5, 10} {
 		if m*unit >= raw {

@@ -72,4 +72,10 @@ var oddities = []conformance.Result{
 		Caption: "Share of refusals that had left by then: steps at multiples of 100 ms and nothing between them say that the grid hides the cause.",
 		Labels:  strings.Fields("50 100 150 200 250 300 350 400 450 500"),
 		Theory:  []float64{0, .62, .62, .88, .88, .97, .97, 1, 1, 1}, Seen: []float64{0, .6, .6, .9, .9, .965, .965, 1, 1, 1}}},
+	{Claim: "ST-6.1-c", ID: "pin/digits", Verdict: conformance.Pass, Observed: "no digit stands out", Series: &conformance.Series{
+		Name: "Digits", XLabel: "digit", YLabel: "%", Caption: "Each comes as often as every other.",
+		Curves: []conformance.Curve{
+			{Name: "right", X: []float64{0, 1, 2}, Y: []float64{9.9, 10.2, 9.8}}, {Name: "wrong", X: []float64{0, 1, 2}, Y: []float64{10.1, 10, 9.9}},
+			{Name: "chance", X: []float64{0, 1, 2}, Y: []float64{9, 9, 9}}, {Name: "chance", X: []float64{0, 1, 2}, Y: []float64{11, 11, 11}},
+		}}},
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/epsbench/epsbench/bench/run"
@@ -67,7 +68,7 @@ type system struct {
 	stores    *stores
 	tap       tap
 	// iterations of PBKDF2 in place of the profile's; 0: those
-	iterations int
+	iterations atomic.Int64
 	host       string            // a loopback address of its own, for processes that come and go
 	fixed      map[string]string // where listeners answer; any address for those that are not there
 
@@ -215,9 +216,11 @@ func (s *system) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
-// SetKDF restarts the target with another number of iterations in its configuration.
+// SetKDF restarts the target with another number of iterations in its configuration. Until
+// it has its own again, calls to the HSMs are not kept: a cheap KDF is for many enrolments,
+// and there are some twenty calls to each.
 func (s *system) SetKDF(ctx context.Context, n int) error {
-	s.iterations = n
+	s.iterations.Store(int64(n))
 	return s.Restart(ctx)
 }
 

@@ -30,11 +30,18 @@ func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.
 	if err != nil {
 		return nil, err
 	}
-	m = trace.New(slot, m, s.trace.Add)
+	m = trace.New(slot, m, s.record)
 	if s.seams.Module != nil {
 		m = s.seams.Module(slot, m)
 	}
 	return s.login(ctx, slot, m, role)
+}
+
+// record keeps a call to an HSM, but for those of many enrolments.
+func (s *system) record(r trace.Record) {
+	if s.iterations.Load() == 0 {
+		s.trace.Add(r)
+	}
 }
 
 func (s *system) login(ctx context.Context, slot string, m cryptoki.Module, role hsm.Role) (*hsm.HSM, error) {
@@ -155,7 +162,7 @@ func (s *system) settings() server.Config {
 	operations.Address = s.address("operations")
 	operations.Certificate, operations.Key, operations.Clients = c.Listeners.Bank.Certificate, c.Listeners.Bank.Key, c.Listeners.Bank.Clients
 	c.AuthServer.URL = s.url("plugin")
-	if n := cmp.Or(s.iterations, iterations[s.options.Profile]); n > 0 {
+	if n := cmp.Or(int(s.iterations.Load()), iterations[s.options.Profile]); n > 0 {
 		c.KDF.Iterations = n
 	}
 	if s.hasty {

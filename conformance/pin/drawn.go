@@ -57,6 +57,7 @@ func expectDrawn(all []issue, n size) {
 			tests = append(tests, d.byPair(n, stated, planted), d.bySequence(n, stated, planted))
 		}
 	}
+	tests[0].series = digitsOf(draws[0], draws[1])
 	judge(tests)
 }
 

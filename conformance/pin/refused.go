@@ -97,7 +97,7 @@ func expectOTPsRefusedAlike(ctx context.Context, t conformance.Target, n size) {
 	for _, u := range users {
 		accepted = append(accepted, u.accepted...)
 	}
-	x := timings{float64(declared(t).OTPQuantum) / float64(time.Millisecond), causes, n}
+	x := timings{"OTPs", float64(declared(t).OTPQuantum) / float64(time.Millisecond), causes, n}
 	conformance.Case("right OTPs are answered at once", func() {
 		conformance.Observe("%d right OTPs were answered after %.2f ms in the median; refusals wait for the grid of %v ms. The answer says the same, so this time tells nothing else", len(accepted), median(accepted), x.quantum)
 	})
@@ -136,7 +136,7 @@ func expectProvisioningRefusedAlike(ctx context.Context, t conformance.Target, l
 			func() time.Duration { return refused(used[r.IntN(len(used))].code, services[0]) },
 		}
 	})
-	timings{float64(declared(t).RefusalQuantum) / float64(time.Millisecond), causes, n}.expectSameTimes()
+	timings{"provisioning", float64(declared(t).RefusalQuantum) / float64(time.Millisecond), causes, n}.expectSameTimes()
 }
 
 func provisioningRefused(ctx context.Context, t conformance.Target, pinned conformance.Pinned, from, code, service string) time.Duration {

@@ -45,6 +45,7 @@ func interleave(names []string, lanes, rounds int, set func(lane int) []take) []
 
 // timings are the tests of the times of refusals against those of the first cause.
 type timings struct {
+	of      string  // what is refused
 	quantum float64 // of the grid that refusals leave on, in milliseconds; 0: none
 	causes  []cause
 	size    size
@@ -67,6 +68,7 @@ func (x timings) expectSameTimes() {
 			tests = append(tests, kind(first, other, stated, planted))
 		}
 	}
+	tests[0].series = x.arrivals()
 	judge(tests)
 }
 
