@@ -83,7 +83,7 @@ func provisioned(ctx context.Context, t conformance.Target, issued []issue) []*h
 // expectAlike judges whether OTPs of right and wrong PINs can be told apart by their
 // digits. The law of either is of no interest, and it is not the uniform one: the codes of
 // RFC 4226 are cut from 31 bits, and 2^31 is no multiple of a power of ten.
-func expectAlike(users []*holder, n size) {
+func expectAlike(users []*holder, n size, how string) {
 	GinkgoHelper()
 	right, wrong := collected(users, n.otps)
 	tests := []func(right, wrong otps, n size, stated, planted stat.Level) measured{lastDigits, whole, first}
@@ -92,6 +92,7 @@ func expectAlike(users []*holder, n size) {
 	for _, test := range tests {
 		all = append(all, test(right, wrong, n, stated, planted))
 	}
+	all[0].data += "; " + how
 	all[0].series = lastDigitsOf(right, wrong)
 	judge(all)
 }

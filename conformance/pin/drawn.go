@@ -19,8 +19,9 @@ const (
 	crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 )
 
-// expectDrawn judges how PINs and registration codes were drawn.
-func expectDrawn(all []issue, n size) {
+// expectDrawn judges how PINs and registration codes were drawn; how says under what
+// circumstances.
+func expectDrawn(all []issue, n size, how string) {
 	GinkgoHelper()
 	var pins, codes, locators []string
 	for _, i := range all {
@@ -34,7 +35,7 @@ func expectDrawn(all []issue, n size) {
 		for _, i := range all {
 			seen[i.code] = true
 		}
-		conformance.Observe("%d registration codes", len(all))
+		conformance.Observe("%d enrolments %s: %d different registration codes", len(all), how, len(seen))
 		Expect(seen).To(HaveLen(len(all)), "different registration codes")
 	})
 	expectForm(pins, decimal, "PINs")

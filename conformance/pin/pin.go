@@ -27,7 +27,8 @@ type size struct {
 
 	many  int // enrolments whose PINs and codes are compared
 	users int // of those, with a phone whose OTPs are compared
-	otps  int // of each class, for each of them
+	dear  int // phones beside them whose KEKs cost what the target asks for
+	otps  int // OTPs of each class, for each phone
 	// What the statistics have to be able to find, or else they judge nothing: a share that
 	// is larger by so much, of all or of first OTPs; a correlation; words of so many bits.
 	excess, first, correlation, bits float64
@@ -46,7 +47,7 @@ var (
 	}
 	more = size{
 		tokens: 40, crowd: 60, suites: []string{"HOTP-SHA256-6", "HOTP-SHA1-7", "HOTP-SHA512-8", "TOTP-SHA256-6-30"},
-		many: 50_000, users: 2000, otps: 64, excess: 0.02, first: 0.08, correlation: 0.04, bits: 27,
+		many: 50_000, users: 2000, dear: 8, otps: 64, excess: 0.02, first: 0.08, correlation: 0.04, bits: 27,
 		lanes: 32, otpRounds: 200, phones: 16, mppRounds: 100, later: 1, missed: 0.05,
 	}
 	sizes = map[conformance.Profile]size{"": fewer, conformance.Quick: fewer, conformance.Full: more, conformance.CSPN: more}

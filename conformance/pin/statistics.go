@@ -2,6 +2,7 @@ package pin
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 
@@ -13,14 +14,22 @@ import (
 func statistics(t conformance.Target, n size) {
 	Describe("many observations", Ordered, ContinueOnFailure, func() {
 		var m *many
-		BeforeAll(func(ctx SpecContext) { m = &many{target: t, size: n, iterations: cheaply(ctx, t)} })
+		BeforeAll(func(ctx SpecContext) {
+			m = &many{target: t, size: n}
+			if m.dear = holders(ctx, t, n.dear, "dear", conformance.EnrolRequest{}); len(m.dear) > 0 {
+				m.own = m.dear[0].grant.Iterations
+			}
+			m.iterations = cheaply(ctx, t)
+		})
 		It("draws PINs and registration codes well", conformance.Claims("ST-2.2.1-b"), func(ctx SpecContext) {
-			all := m.enrolments(ctx)
-			conformance.Observe("%d enrolments at %d iterations of the KDF", len(all), m.iterations)
-			expectDrawn(all, n)
+			expectDrawn(m.enrolments(ctx), n, fmt.Sprintf("with a KDF of %d iterations", m.iterations))
 		})
 		It("gives OTPs of wrong PINs that cannot be told from right ones by their digits", conformance.Claims("ST-6.1-b-digits"), func(ctx SpecContext) {
-			expectAlike(m.phones(ctx), n)
+			phones, note := m.phones(ctx), fmt.Sprintf("KEKs of %d iterations", m.iterations)
+			if len(m.dear) > 0 {
+				note += fmt.Sprintf(", and of %d on %d of the phones", m.own, len(m.dear))
+			}
+			expectAlike(append(m.dear, phones...), n, note)
 		})
 		It("refuses OTPs after the same time for every cause", conformance.Claims("RGS-C-1-times"), func(ctx SpecContext) {
 			expectOTPsRefusedAlike(ctx, t, n)
@@ -37,6 +46,8 @@ type many struct {
 	target     conformance.Target
 	size       size
 	iterations int // of the KDF
+	dear       []*holder
+	own        int // iterations of theirs: the target's own setting
 	issued     []issue
 	users      []*holder
 }
