@@ -168,7 +168,7 @@ func (b *bench) hang(address string) net.Conn {
 	b.check(err)
 	c, err := tls.Dial("tcp", address, roots.Transport.(*http.Transport).TLSClientConfig)
 	b.check(err)
-	_, err = io.WriteString(c, "POST /mpp/v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
+	_, err = io.WriteString(c, "POST /mpp/v2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cbor\r\nContent-Length: 10\r\n\r\n")
 	b.check(err)
 	return c
 }
@@ -289,7 +289,11 @@ func isClosed(c chan struct{}) bool {
 // call posts a body and reads the whole answer. sent: the request has left.
 func call(client *http.Client, url, body string) (status int, sent bool, err error) {
 	var wrote atomic.Bool // by another goroutine
-	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) { wrote.Store(i.Err == nil) }})
+	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+		// HTTP/2 tells which calls a server that ends has not taken; those begin anew.
+		GetConn:      func(string) { wrote.Store(false) },
+		WroteRequest: func(i httptrace.WroteRequestInfo) { wrote.Store(i.Err == nil) },
+	})
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return 0, false, err
