@@ -3,11 +3,15 @@ package pin
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
 )
@@ -33,21 +37,40 @@ func (i issue) locator() string {
 
 func (i issue) digits() string { return i.code[strings.LastIndexByte(i.code, '-')+1:] }
 
-// enrolMany enrols n users, in the order in which the answers came.
+// enrolMany enrols n users, in the order in which the answers came. A target may be busy
+// now and then: it is asked again for another user, one time in a hundred at most.
 func enrolMany(ctx context.Context, t conformance.Target, n int) []issue {
 	GinkgoHelper()
 	const clerks = 16 // at the same time
 	var mu sync.Mutex
+	var busy atomic.Int64
 	issued := make([]issue, 0, n)
 	each(clerks, func(clerk int) {
 		for i := clerk; i < n; i += clerks {
-			h, code := enrolled(ctx, t, "many", conformance.EnrolRequest{})
+			one, err := enrolOne(ctx, t)
+			for isBusy(err) && busy.Add(1) <= int64(n/100) {
+				one, err = enrolOne(ctx, t)
+			}
+			Expect(err).NotTo(HaveOccurred(), "enrolment")
 			mu.Lock()
-			issued = append(issued, issue{h, code})
+			issued = append(issued, one)
 			mu.Unlock()
 		}
 	})
 	return issued
+}
+
+func enrolOne(ctx context.Context, t conformance.Target) (issue, error) {
+	h := &holder{target: t, service: declared(t).Services[0], user: userNamed("many")}
+	e, err := t.(conformance.Enroller).Enrol(ctx, conformance.EnrolRequest{Service: h.service, User: h.user})
+	h.token, h.pin = e.Token, e.PIN
+	return issue{h, e.RegistrationCode}, err
+}
+
+// isBusy: the target could not do it for the time being.
+func isBusy(err error) bool {
+	var refused *conformance.Refused
+	return errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable
 }
 
 // cheaply lowers what an enrolment costs until the container ends, where the target lets
