@@ -85,7 +85,7 @@ func (r Registry) Accepts(c Config) error {
 	return err
 }
 
-// execute prepares the target and runs the jobs on it.
+// execute prepares the target and runs the jobs on it. Mutant and seed may be a job's own.
 func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(Event)) ([]Outcome, error) {
 	target, err := r.Target(c.Target)
 	if err != nil {
@@ -107,9 +107,12 @@ func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(
 		options = prepared
 	}
 	for i := range jobs {
-		mutant := jobs[i].Options.Mutant
+		own := jobs[i].Options
 		jobs[i].Target, jobs[i].Options = target.Name, options
-		jobs[i].Options.Mutant = mutant
+		jobs[i].Options.Mutant = own.Mutant
+		if own.Seed != 0 {
+			jobs[i].Options.Seed = own.Seed
+		}
 	}
 	pool := Pool{Parallel: c.Parallel, Logs: logs, Limit: c.Limit, Command: c.Command}
 	if options.Alone {

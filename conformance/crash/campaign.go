@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
+	mrand "math/rand/v2"
 	"strings"
 
 	"github.com/epsbench/epsbench/conformance"
@@ -19,13 +19,15 @@ type campaign struct {
 	users  int
 	ledger map[string]conformance.Entry // by token: what both sides must say of it
 	down   error                        // a server that does not start any more
+	random *mrand.Rand                  // the order of the points
 }
 
 // begin divides the target, once.
-func (c *campaign) begin(ctx context.Context, t conformance.Target) (err error) {
+func (c *campaign) begin(ctx context.Context, t conformance.Target, seed int64) (err error) {
 	if c.target != nil || c.down != nil {
 		return c.down
 	}
+	c.random = mrand.New(mrand.NewPCG(uint64(seed), 0))
 	c.run, c.ledger = strings.ToLower(rand.Text()[:8]), map[string]conformance.Entry{}
 	if c.target, err = t.(conformance.Killer).Divide(ctx); err != nil {
 		c.target, c.down = nil, err
@@ -61,29 +63,30 @@ func violated(format string, args ...any) error { return violation(fmt.Sprintf(f
 
 // tally is what came of the trials at one point.
 type tally struct {
-	kills      int
-	heard      int // trials of which the caller had an answer
-	seen       map[outcome]int
-	violations []string
+	Row
+	violations []error
 	broken     error
 }
 
 // tried makes the trials of one point.
 func (c *campaign) tried(ctx context.Context, p conformance.FaultPoint) tally {
-	t := tally{seen: map[outcome]int{}}
+	t := tally{Row: Row{Operation: string(p.Operation), Server: p.Server, Point: p.Name}}
 	for range c.rounds {
 		k := &trial{campaign: c, point: p}
 		o, err := k.run(ctx)
-		t.kills += k.kills
+		t.Kills += k.kills
 		if k.heard {
-			t.heard++
+			t.Acknowledged++
 		}
 		var v violation
 		switch {
+		case err == nil && o == all:
+			t.All++
 		case err == nil:
-			t.seen[o]++
+			t.Nothing++
 		case errors.As(err, &v):
-			t.violations = append(t.violations, err.Error())
+			t.Violations++
+			t.violations = append(t.violations, err)
 		default:
 			t.broken = err
 			return t
@@ -97,19 +100,11 @@ func (t tally) first() error {
 	if len(t.violations) == 0 {
 		return nil
 	}
-	return violation(t.violations[0])
+	return t.violations[0]
 }
 
 func (t tally) String() string {
-	return fmt.Sprintf("%d kills, %d acknowledged; %d recovered as nothing, %d as all, %d violations", t.kills, t.heard, t.seen[nothing], t.seen[all], len(t.violations))
-}
-
-func (t tally) row(p conformance.FaultPoint) []string {
-	row := []string{string(p.Operation), p.Server, p.Name}
-	for _, n := range []int{t.kills, t.heard, t.seen[nothing], t.seen[all], len(t.violations)} {
-		row = append(row, strconv.Itoa(n))
-	}
-	return row
+	return fmt.Sprintf("%d kills, %d acknowledged; %d recovered as nothing, %d as all, %d violations", t.Kills, t.Acknowledged, t.Nothing, t.All, t.Violations)
 }
 
 // stands notes what a token is acknowledged to be.

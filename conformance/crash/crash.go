@@ -8,6 +8,8 @@
 package crash
 
 import (
+	"context"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -15,16 +17,17 @@ import (
 	"github.com/epsbench/epsbench/conformance/catalogue"
 )
 
-// rounds is how often each point is tried in a profile.
-var rounds = map[conformance.Profile]int{conformance.Quick: 1, conformance.Full: 3}
+// Rounds is how often each point is tried in a profile.
+func Rounds(p conformance.Profile) int {
+	if p == conformance.Quick {
+		return 1
+	}
+	return 3
+}
 
 // Family is the family of every profile.
 func Family(p conformance.Profile) conformance.Family {
-	n := rounds[p]
-	if n == 0 {
-		n = rounds[conformance.Full]
-	}
-	return conformance.Family{Name: "crash", Claims: catalogue.All(), Profile: p, Specs: func(t conformance.Target) { specs(t, n) }}
+	return conformance.Family{Name: "crash", Claims: catalogue.All(), Profile: p, Specs: func(t conformance.Target) { specs(t, Rounds(p)) }}
 }
 
 // subject is one spec: the operations that it tries.
@@ -46,30 +49,51 @@ func specs(t conformance.Target, rounds int) {
 	c := &campaign{rounds: rounds}
 	for _, s := range subjects {
 		It(s.text, conformance.Claims(s.claims...), func(ctx SpecContext) {
-			Expect(c.begin(ctx, t)).To(Succeed(), "servers in processes of their own")
-			table := conformance.Sheet{
-				Name: "Kills", Caption: "How often a server was killed at each point, and what was there when it came back.",
-				Head: []string{"operation", "server", "point", "kills", "acknowledged", "nothing", "all", "violations"},
-			}
+			Expect(c.begin(ctx, t, GinkgoRandomSeed())).To(Succeed(), "servers in processes of their own")
+			var rows []Row
 			for _, o := range s.operations {
-				for _, p := range c.points(o) {
-					conformance.Case(string(o)+", "+p.String(), func() {
-						tally := c.tried(ctx, p)
-						table.Rows = append(table.Rows, tally.row(p))
-						conformance.Observe("%s", tally)
-						if tally.broken != nil {
-							conformance.Broken("%v", tally.broken)
-						}
-						Expect(tally.first()).To(Succeed())
-					})
-				}
+				rows = append(rows, c.operation(ctx, o)...)
 			}
 			conformance.Case("the ledger at the end", func() {
 				n, err := c.reconcile(ctx)
 				Expect(err).NotTo(HaveOccurred(), "what was acknowledged")
 				conformance.Observe("%d tokens stand as they were acknowledged to stand", n)
 			})
-			conformance.Tabulate(table)
+			tabulate(rows)
 		})
 	}
+}
+
+// operation makes the trials of all points of an operation, in an order that the seed fixes,
+// and gives their rows in the order of the points.
+func (c *campaign) operation(ctx context.Context, o conformance.Operation) []Row {
+	points := c.points(o)
+	rows := make([]Row, len(points))
+	for _, i := range c.random.Perm(len(points)) {
+		p := points[i]
+		conformance.Case(string(o)+", "+p.String(), func() {
+			t := c.tried(ctx, p)
+			rows[i] = t.Row
+			conformance.Observe("%s", t)
+			if t.broken != nil {
+				conformance.Broken("%v", t.broken)
+			}
+			Expect(t.first()).To(Succeed())
+		})
+	}
+	return rows
+}
+
+func tabulate(rows []Row) {
+	sheet := conformance.Sheet{
+		Name: "Kills", Caption: "How often a server was killed at each point, how many callers had an answer, and what was there when the server came back.",
+		Head: head,
+	}
+	total := Row{Operation: "all"}
+	for _, r := range rows {
+		sheet.Rows = append(sheet.Rows, r.cells())
+		total.Add(r)
+	}
+	conformance.Observe("%d kills, after which the target had recovered %d operations as nothing and %d as all, with %d violations", total.Kills, total.Nothing, total.All, total.Violations)
+	conformance.Tabulate(sheet)
 }

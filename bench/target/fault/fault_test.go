@@ -112,15 +112,21 @@ func TestChangesAreNamedByTheirRecords(t *testing.T) {
 // No point is listed twice for an operation, and those that need a first kill have one that
 // is a point of an enrolment.
 func TestPointsAreDistinct(t *testing.T) {
-	seen := map[conformance.FaultPoint]bool{}
+	seen, firsts := map[conformance.FaultPoint]bool{}, 0
 	for _, p := range Points() {
 		if seen[p] {
 			t.Errorf("%s, %s: twice", p.Operation, p)
 		}
 		seen[p] = true
+		if p.First != "" {
+			firsts++
+		}
 		first := conformance.FaultPoint{Operation: conformance.DuringEnrolment, Server: eps, Name: p.First}
 		if needs := p.Operation == conformance.DuringCancellation; needs != slices.Contains(Points(), first) {
 			t.Errorf("%s, %s: its first kill is at %q", p.Operation, p, p.First)
 		}
+	}
+	if Kills() != len(Points())+firsts {
+		t.Errorf("%d kills for %d points, %d of them with a first kill", Kills(), len(Points()), firsts)
 	}
 }

@@ -7,6 +7,17 @@ import (
 	"github.com/epsbench/epsbench/reference"
 )
 
+// Kills is how many there are when each point is reached once.
+func Kills() int {
+	n := len(points)
+	for _, p := range points {
+		if p.First != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // The two servers.
 const (
 	eps        = "eps"
