@@ -4,7 +4,7 @@ BUILD    := -trimpath -buildvcs=auto
 FUZZTIME ?= 10s
 TOOLS    := -modfile=tools/go.mod
 
-.PHONY: help build run deps test lint fuzz demo demo-up demo-down clean
+.PHONY: help build run deps test crash lint fuzz demo demo-up demo-down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
@@ -24,6 +24,9 @@ test: deps build ## everything, on real SoftHSMv2 and real MariaDB, with the rac
 	$(GO) test ./vectors # those that are too long for the race detector
 	bin/epsbench run --hsm softhsm --store mariadb --out out/real
 	bin/epsbench selfcheck --out out/selfcheck
+
+crash: deps build ## kill EPS and authentication server a thousand times, on SQLite and MariaDB
+	bin/epsbench crash --kills 1000 --store both --out out/crash
 
 lint: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }

@@ -37,7 +37,7 @@ func (c *crashCommand) Run(a *app) error {
 	if err := os.RemoveAll(path); err != nil {
 		return &run.UsageError{What: err.Error(), Mend: "choose another directory with --out"}
 	}
-	flags := targetFlags{Target: a.Targets[0].Name, HSM: c.HSM, Store: c.Store, Profile: string(conformance.Full), Out: c.Out, Seed: c.Seed}
+	flags := targetFlags{Target: a.Targets[0].Name, HSM: c.HSM, Store: c.Store, Profile: string(conformance.Quick), Out: c.Out, Seed: c.Seed}
 	config := flags.config(a)
 	s := newScreen(a, config)
 	s.status("preparing the target")
@@ -46,7 +46,7 @@ func (c *crashCommand) Run(a *app) error {
 		stores = []string{"sqlite", "mariadb"}
 	}
 	start := time.Now()
-	k, err := run.Crash(a.ctx, a.Registry, config, stores, c.Kills, crash.Rounds(conformance.Full)*fault.Kills(), s.watch)
+	k, err := run.Crash(a.ctx, a.Registry, config, stores, c.Kills, crash.Rounds(conformance.Quick)*fault.Kills(), s.watch)
 	s.clear()
 	if err != nil {
 		return err
