@@ -26,7 +26,9 @@ var rfcOCRA = []Mutant{
 		About:  "The authentication server puts the zeros of a numeric question before it (RFC 6287 §5.1 has them after it).",
 		Claims: []string{"RFC6287-appC-server"},
 		Reason: "the response of the vector, is refused",
-		Break:  withOCRA(func(s oath.Suite, mac oath.MAC, in oath.Input) (string, error) { return s.Response(paddedLeft(s, mac), in) }),
+		Break: withOCRA(func(s oath.Suite, mac oath.MAC, in oath.Input) (string, error) {
+			return s.Response(paddedLeft(s, mac), in)
+		}),
 	},
 	{
 		Name:   "time steps are always seconds",
