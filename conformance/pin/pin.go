@@ -48,7 +48,7 @@ var (
 	more = size{
 		tokens: 40, crowd: 60, suites: []string{"HOTP-SHA256-6", "HOTP-SHA1-7", "HOTP-SHA512-8", "TOTP-SHA256-6-30"},
 		many: 50_000, users: 2000, dear: 8, otps: 64, excess: 0.02, first: 0.08, correlation: 0.04, bits: 27,
-		lanes: 32, otpRounds: 200, phones: 16, mppRounds: 100, later: 1, missed: 0.05,
+		lanes: 16, otpRounds: 400, phones: 16, mppRounds: 100, later: 1, missed: 0.05,
 	}
 	sizes = map[conformance.Profile]size{"": fewer, conformance.Quick: fewer, conformance.Full: more, conformance.CSPN: more}
 )
