@@ -11,9 +11,27 @@ import (
 
 // Family is the family for a profile: full draws more challenges.
 func Family(p conformance.Profile) conformance.Family {
-	return conformance.Family{Name: "authserver", Claims: catalogue.All(), Profile: p, Specs: specs}
+	return conformance.Family{
+		Name: "authserver", Claims: catalogue.All(), Profile: p,
+		Specs: func(t conformance.Target) { specs(t, sizes[p]) },
+	}
 }
 
-func specs(t conformance.Target) {
+// size is how much is tried.
+type size struct {
+	challenges int // of each alphabet; each has 64 characters
+}
+
+var (
+	fewer = size{challenges: 200}
+	more  = size{challenges: 10_000}
+	sizes = map[conformance.Profile]size{"": fewer, conformance.Quick: fewer, conformance.Full: more, conformance.CSPN: more}
+)
+
+func specs(t conformance.Target, n size) {
+	unpredictable(t, n)
 	confidential(t)
+	dictionary(t)
+	once(t)
+	application(t)
 }

@@ -33,8 +33,8 @@ var rfcOCRA = []Mutant{
 	{
 		Name:   "time steps are always seconds",
 		About:  "The authentication server does not look at the unit of a suite's timestamp.",
-		Claims: []string{"RFC6287-appC-server"},
-		Reason: "the response of the vector, is refused",
+		Claims: []string{"RFC6287-appC-server", "RFC6287-7.1"},
+		Reason: "is refused",
 		Break: withOCRA(func(s oath.Suite, mac oath.MAC, in oath.Input) (string, error) {
 			in.Step *= uint64(s.Period / time.Second)
 			return s.Response(mac, in)

@@ -274,18 +274,15 @@ func (s *Server) nobody(ctx context.Context, session *hsm.Session, a Ask) (refer
 	return reference.TokenID(crockford.EncodeToString(mac[:16])), nil
 }
 
-// insertChallenge keeps a challenge, and now and then forgets those whose time is over.
+// insertChallenge keeps a challenge. Now and then it forgets those whose time is over first,
+// for good: the insert may fail.
 func (s *Server) insertChallenge(ctx context.Context, c store.Challenge) error {
-	now := s.now()
-	forget := s.sweeps.due(now)
-	return s.store.Update(ctx, func(tx store.AuthTx) error {
-		if forget {
-			if err := tx.ForgetChallenges(now); err != nil {
-				return err
-			}
+	if now := s.now(); s.sweeps.due(now) {
+		if err := s.store.Update(ctx, func(tx store.AuthTx) error { return tx.ForgetChallenges(now) }); err != nil {
+			return fmt.Errorf("forget challenges: %w", err)
 		}
-		return tx.InsertChallenge(c)
-	})
+	}
+	return s.store.Update(ctx, func(tx store.AuthTx) error { return tx.InsertChallenge(c) })
 }
 
 // questionsOf are those of an input: theirs, then one's own, if there is one.
