@@ -26,6 +26,11 @@ type process struct {
 	done    chan struct{} // closed when it has ended
 }
 
+// environment of a server process. It lives for a moment, so memory is cheap; and an answer of
+// HTTP/1.1 is whole with its last byte, where HTTP/2 would wait for the handler's end, to which
+// a server that is killed does not come.
+var environment = []string{"GOGC=400", "GODEBUG=http2server=0"}
+
 // replyTime bounds what a server process takes to start, or to obey.
 const replyTime = 30 * time.Second
 
@@ -41,7 +46,7 @@ func startProcess(job serverJob) (*process, error) {
 	defer func() { _ = write.Close() }() // the process has its own
 	cmd := exec.Command(self, ServerCommand)
 	cmd.Stdout, cmd.Stderr = write, os.Stderr
-	cmd.Env = append(cmd.Environ(), "GOGC=400") // it lives for a moment
+	cmd.Env = append(cmd.Environ(), environment...)
 	orders, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -3,6 +3,7 @@ package crash_test
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/epsbench/epsbench/bench/run"
@@ -47,9 +48,43 @@ func TestReferencePasses(t *testing.T) {
 			t.Errorf("%s: %s", c.ID, v)
 		}
 	}
+	heard(t, results)
 	for _, r := range results {
 		if r.Verdict != conformance.Pass {
 			t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)
 		}
+	}
+}
+
+// heard makes sure of what the points at the end of a call are for: before it nobody has an
+// answer, after it every caller has.
+func heard(t *testing.T, results []conformance.Result) {
+	t.Helper()
+	judged := 0
+	for _, r := range results {
+		if r.Table == nil {
+			continue
+		}
+		rows, err := crash.Rows(*r.Table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows {
+			listener, where, _ := strings.Cut(row.Point, ": ")
+			if listener == "plugin" || !strings.Contains(where, "answer") || strings.Contains(where, "its answer") {
+				continue
+			}
+			judged++
+			want := 0
+			if where == "after the answer has left" {
+				want = row.Kills
+			}
+			if row.Acknowledged != want {
+				t.Errorf("%s, %s: %d of %d callers had an answer, want %d", row.Operation, row.Point, row.Acknowledged, row.Kills, want)
+			}
+		}
+	}
+	if judged == 0 {
+		t.Error("no point at the end of a call")
 	}
 }
