@@ -2,8 +2,12 @@ module github.com/epsbench/epsbench
 
 go 1.26.0
 
-// PKCS#11: the types of its calls, and loading a library by cgo
-require github.com/miekg/pkcs11 v1.1.2
+// PKCS#11: the types of its calls, and loading a library by cgo. PKCS#12: the keystore of
+// the profile st-2.6.1 (PBES2, which the standard library has not).
+require (
+	github.com/miekg/pkcs11 v1.1.2
+	software.sslmate.com/src/go-pkcs12 v0.7.4
+)
 
 // Formats. cbor: deterministic and strict, for MPP and the plug-in; yaml: strict
 // configuration with line numbers; kin-openapi: reads the OpenAPI files, and checks

@@ -10,3 +10,11 @@ const (
 	// for migration from a system that stores so.
 	Literal Profile = "st-2.6.1"
 )
+
+// MPP are the versions of the provisioning protocol that the profile implies.
+func (p Profile) MPP() []int {
+	if p == Literal {
+		return []int{1}
+	}
+	return []int{2}
+}

@@ -66,7 +66,7 @@ func (s *system) initialise(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, theirs.Close()) }()
 
-	if err := keys.Init(ctx, ours, s.stores.eps, keys.Options{Profile: s.profile}); err != nil {
+	if err := keys.Init(ctx, ours, s.stores.eps, s.keyOptions()); err != nil {
 		return err
 	}
 	if err := keys.InitAuthServer(ctx, theirs, keys.Options{}); err != nil {

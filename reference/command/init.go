@@ -70,7 +70,7 @@ type initCommand struct {
 	Bank       string            `help:"Address of the bank listener." default:"127.0.0.1:8443"`
 	Public     string            `help:"Address of the public listener." default:"127.0.0.1:9443"`
 	Phones     string            `help:"Address that phones use, where it is not that of the public listener." placeholder:"HOST:PORT"`
-	MPP        []int             `help:"Versions of the provisioning protocol: 2, 1, or 1,2." name:"mpp" default:"2"`
+	MPP        []int             `help:"Versions of the provisioning protocol: 2, 1, or 1,2; by default 2, and 1 in the profile st-2.6.1." name:"mpp"`
 	Authserver string            `help:"URL of the authentication server's plug-in listener." default:"https://127.0.0.1:7443"`
 	Host       []string          `help:"Further name of the servers, for the certificates of the development PKI." placeholder:"NAME"`
 }
@@ -89,6 +89,9 @@ func (c *initCommand) Run(ctx context.Context, p *Program) error {
 	config := server.Default()
 	config.Name, config.Profile, config.HSM = c.Name, c.Profile, section
 	config.Listeners.Bank.Address, config.Listeners.Public.Address = c.Bank, c.Public
+	if len(c.MPP) == 0 {
+		c.MPP = c.Profile.MPP()
+	}
 	config.AuthServer.URL, config.MPP.Versions = c.Authserver, c.MPP
 	if err := c.storeFlags.apply(&config.Store); err != nil {
 		return err

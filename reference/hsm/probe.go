@@ -10,9 +10,6 @@ import (
 	_ "embed"
 	"encoding/pem"
 	"fmt"
-	"runtime"
-
-	"github.com/miekg/pkcs11"
 )
 
 // probe asks a token things whose answers are known.
@@ -79,25 +76,11 @@ func (p *probe) bringPair() (err error) {
 
 // newPair imports the test pair. A token that forbids that has to make one.
 func (p *probe) newPair(use RSAUse) (Key, *rsa.PublicKey, error) {
-	var pin runtime.Pinner
-	defer pin.Unpin()
-	p.test.Precompute()
-	attrs := p.t.privateTemplate(&pin, use, "")
-	for typ, n := range map[uint]interface{ Bytes() []byte }{
-		pkcs11.CKA_MODULUS: p.test.N, pkcs11.CKA_PRIVATE_EXPONENT: p.test.D,
-		pkcs11.CKA_PRIME_1: p.test.Primes[0], pkcs11.CKA_PRIME_2: p.test.Primes[1],
-		pkcs11.CKA_EXPONENT_1: p.test.Precomputed.Dp, pkcs11.CKA_EXPONENT_2: p.test.Precomputed.Dq,
-		pkcs11.CKA_COEFFICIENT: p.test.Precomputed.Qinv,
-	} {
-		attrs = append(attrs, attribute(typ, n.Bytes()))
-	}
-	attrs = append(attrs, attribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))
-	o, err := p.m.CreateObject(p.handle, attrs)
+	key, err := p.ImportRSA(p.test, use)
 	if err != nil {
 		return p.GenerateRSA("", transportBits, use)
 	}
-	p.made = append(p.made, o)
-	return Key{o}, &p.test.PublicKey, nil
+	return key, &p.test.PublicKey, nil
 }
 
 // same fails when the token's answer is not the known one.

@@ -126,6 +126,30 @@ func (s *Session) GenerateRSA(label string, bits int, use RSAUse) (Key, *rsa.Pub
 	return Key{priv}, read, err
 }
 
+// ImportRSA brings in the private half of a pair with exponent 65537, for the session. The
+// host knows it, so that the token can only keep it from others.
+func (s *Session) ImportRSA(pair *rsa.PrivateKey, use RSAUse) (Key, error) {
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	pair.Precompute()
+	attrs := s.t.privateTemplate(&pin, use, "")
+	for typ, n := range map[uint]*big.Int{
+		pkcs11.CKA_MODULUS: pair.N, pkcs11.CKA_PRIVATE_EXPONENT: pair.D,
+		pkcs11.CKA_PRIME_1: pair.Primes[0], pkcs11.CKA_PRIME_2: pair.Primes[1],
+		pkcs11.CKA_EXPONENT_1: pair.Precomputed.Dp, pkcs11.CKA_EXPONENT_2: pair.Precomputed.Dq,
+		pkcs11.CKA_COEFFICIENT: pair.Precomputed.Qinv,
+	} {
+		attrs = append(attrs, attribute(typ, n.Bytes()))
+	}
+	attrs = append(attrs, attribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))
+	o, err := s.m.CreateObject(s.handle, attrs)
+	if err != nil {
+		return Key{}, fmt.Errorf("import an RSA key: %w", err)
+	}
+	s.made = append(s.made, o)
+	return Key{o}, nil
+}
+
 // PublicKey reads the public half of the pair of that label.
 func (s *Session) PublicKey(label string) (*rsa.PublicKey, error) {
 	found, err := s.search(label, pkcs11.CKO_PUBLIC_KEY)

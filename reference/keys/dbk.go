@@ -45,5 +45,22 @@ func dbkAmong(wrapped []store.WrappedKey) dbk {
 	return dbks[0]
 }
 
+// pairs are the versions of MPP whose pairs live in the HSM, of those that are asked for;
+// keystore says that there is one beside them.
+func (d dbk) pairs(versions []int) (inHSM []int, keystore bool) {
+	if len(versions) == 0 {
+		versions = []int{2}
+	}
+	if d.profile != reference.Literal {
+		return versions, false
+	}
+	for _, v := range versions {
+		if v != keystoreVersion {
+			inHSM = append(inHSM, v)
+		}
+	}
+	return inHSM, true
+}
+
 // permanent are the keys of an EPS with this DBK that live in the HSM.
 func (d dbk) permanent() []newKey { return append([]newKey{d.master}, epsKeys...) }

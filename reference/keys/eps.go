@@ -41,7 +41,8 @@ func Init(ctx context.Context, h *hsm.HSM, st store.EPS, o Options) error {
 	if err != nil {
 		return err
 	}
-	pairs, err := mppKeys(o.MPP)
+	versions, keystore := d.pairs(o.MPP)
+	pairs, err := mppKeys(versions)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,11 @@ func Init(ctx context.Context, h *hsm.HSM, st store.EPS, o Options) error {
 	if err := createAll(ctx, h, all, o); err != nil {
 		return err
 	}
-	if err := d.create(ctx, h, st); err != nil {
+	err = d.create(ctx, h, st)
+	if err == nil && keystore {
+		err = d.makeKeystore(ctx, h, st, o)
+	}
+	if err != nil {
 		return errors.Join(err, remove(ctx, h, all))
 	}
 	return nil

@@ -9,6 +9,7 @@
 //	EPS                     MK-DBK, MK-TRK          HSM; each lets out one kind of key
 //	                        DBK/n                   database, under MK-DBK; in the HSM while running
 //	                        MK-DBK-ST, DBK-ST/n     instead of these in the profile st-2.6.1
+//	                        MPP/1                   there in a keystore in the database
 //	                        TRK/<server>/n          database, under MK-TRK; in the HSM while running
 //	                        IDX, AUDIT              HSM; HMAC
 //	                        PLK/<server>/n          HSM; signs
@@ -60,6 +61,8 @@ type Options struct {
 	RSABits int               // 2048 to 4096; 0: 3072
 	MPP     []int             // versions that an EPS has a pair for; none: 2
 	Profile reference.Profile // of an EPS; "": reference.Default
+	// Password draws that of the keystore in the profile st-2.6.1; nil: 130 random bits.
+	Password func() string
 }
 
 func (o Options) bits() (int, error) {

@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/epsbench/epsbench/emulator/token"
@@ -125,10 +130,11 @@ func use(t testing.TB, h *hsm.HSM, key func(context.Context) (hsm.Key, error), f
 // The literal profile has a DBK that encrypts and decrypts, and that no derivation uses.
 func TestTheLiteralProfileHasADBKOfItsOwn(t *testing.T) {
 	h, st := softHSM(t), epsStore(t)
-	must(t, keys.Init(t.Context(), h, st, keys.Options{RSABits: 2048, Profile: reference.Literal}))
+	must(t, keys.Init(t.Context(), h, st, keys.Options{RSABits: 2048, MPP: []int{1}, Profile: reference.Literal}))
 	ring, err := keys.Open(t.Context(), h, st)
 	must(t, err)
-	if ring.Profile() != reference.Literal || ring.CurrentDBK() != 1 || !slices.Contains(ring.Labels(), "MK-DBK-ST") || slices.Contains(ring.Labels(), "MK-DBK") {
+	if ring.Profile() != reference.Literal || ring.CurrentDBK() != 1 || !slices.Contains(ring.Labels(), "MK-DBK-ST") ||
+		slices.Contains(ring.Labels(), "MK-DBK") || slices.Contains(ring.Labels(), "MPP/1") {
 		t.Errorf("profile %s, DBK version %d, labels %v", ring.Profile(), ring.CurrentDBK(), ring.Labels())
 	}
 	current := func(ctx context.Context) (hsm.Key, error) { return ring.DBK(ctx, 1) }
@@ -147,11 +153,57 @@ func TestTheLiteralProfileHasADBKOfItsOwn(t *testing.T) {
 		}
 		return nil
 	}))
+	decryptsRequests(t, h, ring)
 	if newEPS(t, softHSM(t)).ring.Profile() != reference.Default {
 		t.Error("keys made without a profile are not of the default one")
 	}
 	if err := keys.Init(t.Context(), h, epsStore(t), keys.Options{Profile: "strict"}); !errors.Is(err, reference.ErrInvalid) {
 		t.Errorf("an unknown profile: %v", err)
+	}
+}
+
+// decryptsRequests: the pair of the keystore is in the HSM while the EPS runs, and decrypts
+// what is sent to its public half.
+func decryptsRequests(t *testing.T, h *hsm.HSM, ring *keys.Ring) {
+	t.Helper()
+	message := []byte("K1, K2 and a registration code")
+	suite := h.Suites()[0]
+	hash := sha256.New()
+	if suite == hsm.OAEPSHA1 {
+		hash = sha1.New()
+	}
+	block, err := rsa.EncryptOAEP(hash, rand.Reader, ring.MPPPublic(1), message, nil)
+	must(t, err)
+	private := func(ctx context.Context) (hsm.Key, error) { return ring.MPPPrivate(ctx, 1) }
+	must(t, use(t, h, private, func(s *hsm.Session, key hsm.Key) error {
+		plain, err := s.DecryptRequest(key, suite, block)
+		if !bytes.Equal(plain, message) {
+			t.Error("something else is decrypted")
+		}
+		return err
+	}))
+	must(t, h.Do(t.Context(), func(s *hsm.Session) error {
+		if _, err := s.Find("MPP/1"); !errors.Is(err, reference.ErrNotFound) {
+			t.Errorf("a permanent MPP/1: %v", err)
+		}
+		return nil
+	}))
+}
+
+// A keystore opens only with the password that DBK has encrypted.
+func TestAKeystoreUnderAnotherPasswordIsRefused(t *testing.T) {
+	h, st := softHSM(t), epsStore(t)
+	must(t, keys.Init(t.Context(), h, st, keys.Options{RSABits: 2048, Profile: reference.Literal}))
+	must(t, st.Update(t.Context(), func(tx store.Tx) error {
+		all, err := tx.Keystores()
+		must(t, err)
+		k := all[0]
+		k.Version, k.Password = 2, slices.Clone(k.Password)
+		k.Password[0] ^= 1 // another first letter
+		return tx.PutKeystore(k)
+	}))
+	if _, err := keys.Open(t.Context(), h, st); err == nil || !strings.Contains(err.Error(), "keystore MPP/1/2") {
+		t.Errorf("opened with another password: %v", err)
 	}
 }
 

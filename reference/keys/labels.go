@@ -12,7 +12,9 @@ func (r *Ring) Labels() []string {
 		all = append(all, k.label)
 	}
 	for _, v := range r.MPPVersions() {
-		all = append(all, mppLabel(v))
+		if !r.pairs[v].kept {
+			all = append(all, mppLabel(v))
+		}
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()

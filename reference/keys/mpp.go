@@ -19,15 +19,13 @@ var mppUses = map[int]hsm.RSAUse{1: hsm.DecryptsV1, 2: hsm.UnwrapRequest}
 type pair struct {
 	private *hsm.Resident
 	public  *rsa.PublicKey
+	kept    bool // in a keystore in the database
 }
 
 func mppLabel(version int) string { return fmt.Sprintf("%s%d", labelMPP, version) }
 
-// mppKeys are the pairs of the versions named, or of version 2.
+// mppKeys are the pairs of the versions named.
 func mppKeys(versions []int) ([]newKey, error) {
-	if len(versions) == 0 {
-		versions = []int{2}
-	}
 	var keys []newKey
 	for _, v := range versions {
 		use, ok := mppUses[v]
@@ -50,7 +48,20 @@ func AddMPP(ctx context.Context, h *hsm.HSM, version int, o Options) error {
 
 // openPairs finds the pairs that there are: one at least.
 func (r *Ring) openPairs(ctx context.Context) error {
+	kept, err := r.keystores(ctx)
+	if err != nil {
+		return err
+	}
+	for version, p := range kept {
+		if err := load(ctx, p.private); err != nil {
+			return err
+		}
+		r.pairs[version] = p
+	}
 	for version := range mppUses {
+		if r.pairs[version].private != nil {
+			continue
+		}
 		p := pair{private: found(r.h, mppLabel(version))}
 		err := r.h.Do(ctx, func(s *hsm.Session) (err error) {
 			p.public, err = s.PublicKey(mppLabel(version))

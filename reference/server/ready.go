@@ -65,6 +65,14 @@ func (s *Server) inventory(ctx context.Context) ([]api.KeyInfo, error) {
 			created := k.Created.UTC()
 			all = append(all, api.KeyInfo{Label: k.Name, Version: k.Version, Lives: "database", Under: k.Master, Created: &created})
 		}
+		if err != nil {
+			return err
+		}
+		keystores, err := tx.Keystores()
+		for _, k := range keystores {
+			created := k.Created.UTC()
+			all = append(all, api.KeyInfo{Label: k.Name, Version: k.Version, Lives: "database", Under: "password", Created: &created})
+		}
 		return err
 	})
 	return all, err
