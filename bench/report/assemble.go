@@ -16,6 +16,7 @@ type Input struct {
 	Families   []Ended
 	Mutants    map[string][]Mutant // by claim
 	Unselected map[string]string   // claim → why it was not asked for
+	Findings   []conformance.Finding
 }
 
 // Assemble folds the results into claims and the claims into an ending. Every
@@ -24,6 +25,9 @@ func Assemble(in Input) Report {
 	r := Report{Schema: Schema, Run: in.Run}
 	id := in.Identity
 	r.Run.Target = map[string]string{"kind": string(id.Kind), "name": id.Name, "version": id.Version}
+	if id.Profile != "" {
+		r.Run.Target["profile"] = id.Profile
+	}
 	r.Run.HSM, r.Run.Store = filled(id.HSM), filled(id.Store)
 	byClaim := map[string][]conformance.Result{}
 	for _, res := range in.Results {
@@ -38,6 +42,9 @@ func Assemble(in Input) Report {
 			c.Verdict, c.Reason, c.Unselected = conformance.Excluded, why, true
 		}
 		r.Claims = append(r.Claims, c)
+	}
+	for _, f := range in.Findings {
+		r.Findings = append(r.Findings, Finding(f))
 	}
 	r.Summary = Summarise(r.Claims, nil)
 	r.Summary.Families = in.Families

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"strings"
 )
 
 //go:embed page.html.tmpl claim.html.tmpl figure.html.tmpl table.html.tmpl page.css filter.js
@@ -38,6 +39,7 @@ var words = template.FuncMap{
 	"seconds": seconds,
 	"plural":  plural,
 	"numeric": numeric,
+	"join":    func(words []string) string { return strings.Join(words, " · ") },
 }
 
 // seconds says a duration as a person would.

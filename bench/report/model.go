@@ -21,6 +21,18 @@ type Report struct {
 	Run     Run     `json:"run"`
 	Summary Summary `json:"summary"`
 	Claims  []Claim `json:"claims"`
+	// Findings are those on the texts that the claims come from.
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// Finding is conformance.Finding with the names of the JSON form.
+type Finding struct {
+	ID      string   `json:"id"`
+	Sources []string `json:"sources"`
+	Says    string   `json:"says"`
+	Against string   `json:"against"`
+	Did     string   `json:"did"`
+	Claims  []string `json:"claims"`
 }
 
 // Run says what was judged, when and how.

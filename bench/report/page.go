@@ -124,6 +124,7 @@ func facts(r Report) []fact {
 	f := []fact{
 		{"HSM", sentence(r.Run.HSM)},
 		{"Store", sentence(r.Run.Store)},
+		{"Stores", r.Run.Target["profile"]},
 		{"Profile", r.Run.Profile},
 		{"Seed", fmt.Sprint(r.Run.Seed)},
 		{"Date", r.Run.Started.UTC().Format("2 January 2006, 15:04 UTC")},

@@ -22,6 +22,8 @@ type Registry struct {
 	Suites  []Suite             // in the order of the report
 	Targets []Target            // the first is the default
 	Mutants []Mutant
+	// Findings are those on the texts of the claims; they go to every report.
+	Findings []conformance.Finding
 }
 
 // Suite is a family of specs by name.
@@ -66,6 +68,7 @@ type Mutant struct {
 	// Reason is a part of what the killing case observes or expects: a claim that fails
 	// for another reason has not caught the mutant.
 	Reason string
+	Target string // that it breaks; empty: the one of the run
 }
 
 func (r Registry) suite(name string) (Suite, error) {
@@ -113,6 +116,9 @@ func (r Registry) Check() error {
 	for _, m := range r.Mutants {
 		if m.Reason == "" || len(m.Claims) == 0 {
 			return fmt.Errorf("mutant %q names no claim or no reason", m.Name)
+		}
+		if _, err := r.Target(m.Target); m.Target != "" && err != nil {
+			return fmt.Errorf("mutant %q: %w", m.Name, err)
 		}
 		for _, id := range m.Claims {
 			c, ok := r.Claim(id)

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -59,7 +60,7 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 			ID: runID(started, c.Options.Seed), Started: started.Truncate(time.Millisecond), Seed: c.Options.Seed,
 			Profile: string(c.Options.Profile), Version: c.Version, Focus: c.Focus, Repeat: c.Repeat,
 		},
-		Catalogue: r.Claims, Unselected: sel.outside, Mutants: r.MutantsByClaim(),
+		Catalogue: r.Claims, Unselected: sel.outside, Mutants: r.MutantsByClaim(), Findings: r.Findings,
 	}
 	for _, o := range outcomes {
 		if in.Identity.Name == "" && o.Identity != nil {
@@ -85,44 +86,43 @@ func (r Registry) Accepts(c Config) error {
 	return err
 }
 
-// execute prepares the target and runs the jobs on it. Mutant and seed may be a job's own.
+// execute prepares the targets and runs the jobs, each on its own or else on the run's.
+// Mutant and seed may be a job's own too.
 func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(Event)) ([]Outcome, error) {
-	target, err := r.Target(c.Target)
-	if err != nil {
+	if _, err := r.Target(c.Target); err != nil {
 		return nil, err
 	}
 	logs := filepath.Join(c.Out, "logs")
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		return nil, &UsageError{err.Error(), "choose another directory with --out"}
 	}
-	options := c.Options
-	if target.Prepare != nil {
-		prepared, stop, err := target.Prepare(ctx, options)
-		if stop != nil {
-			defer stop()
-		}
-		if err != nil {
-			return nil, unusable(err)
-		}
-		options = prepared
-	}
+	pool := Pool{Parallel: c.Parallel, Logs: logs, Limit: c.Limit, Command: c.Command}
+	ready := map[string]Options{}
 	for i := range jobs {
+		name := cmp.Or(jobs[i].Target, c.Target)
+		if _, is := ready[name]; !is {
+			prepared, stop, err := r.prepare(ctx, name, c.Options)
+			defer stop()
+			if err != nil {
+				return nil, err
+			}
+			ready[name] = prepared
+		}
 		own := jobs[i].Options
-		jobs[i].Target, jobs[i].Options = target.Name, options
+		jobs[i].Target, jobs[i].Options = name, ready[name]
 		jobs[i].Options.Mutant = own.Mutant
 		if own.Seed != 0 {
 			jobs[i].Options.Seed = own.Seed
 		}
-	}
-	pool := Pool{Parallel: c.Parallel, Logs: logs, Limit: c.Limit, Command: c.Command}
-	if options.Alone {
-		pool.Parallel = 1
+		if ready[name].Alone {
+			pool.Parallel = 1
+		}
 	}
 	if pool.Parallel == 0 {
 		pool.Parallel = runtime.GOMAXPROCS(0)
 	}
 	if pool.Limit == 0 {
-		pool.Limit = limits[options.Profile]
+		pool.Limit = limits[c.Options.Profile]
 	}
 	outcomes := pool.Run(ctx, jobs, watch)
 	for _, o := range outcomes {
@@ -131,6 +131,23 @@ func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(
 		}
 	}
 	return outcomes, nil
+}
+
+// prepare has a target find or start what its children share. stop ends it.
+func (r Registry) prepare(ctx context.Context, name string, o Options) (ready Options, stop func(), err error) {
+	stop = func() {}
+	target, err := r.Target(name)
+	if err != nil || target.Prepare == nil {
+		return o, stop, err
+	}
+	ready, started, err := target.Prepare(ctx, o)
+	if started != nil {
+		stop = started
+	}
+	if err != nil {
+		return o, stop, unusable(err)
+	}
+	return ready, stop, nil
 }
 
 // selection is what a focus leaves.

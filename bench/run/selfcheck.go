@@ -64,8 +64,7 @@ func Selfcheck(ctx context.Context, r Registry, c Config, watch func(Event)) (Ma
 	}
 	wanted := slices.Concat(slices.Collect(maps.Values(sel.claims))...)
 	c.Options.Strict = true
-	jobs := r.twins(wanted)
-	jobs = append(jobs, r.mutations(wanted)...)
+	jobs := slices.Concat(r.twins(wanted), r.mutations(wanted))
 	outcomes, err := r.execute(ctx, c, jobs, watch)
 	if err != nil {
 		return Matrix{}, err
@@ -73,21 +72,36 @@ func Selfcheck(ctx context.Context, r Registry, c Config, watch func(Event)) (Ma
 	return r.matrix(wanted, outcomes), nil
 }
 
-// twins are the jobs without a mutant: one a family, for the claims that mutants name.
+// twins are the jobs without a mutant: one a family and target, for the claims that mutants
+// of that target name.
 func (r Registry) twins(wanted []string) []Job {
 	var jobs []Job
-	for _, s := range r.Suites {
-		var ids []string
-		for _, id := range r.claimsOf(s.Name, wanted) {
-			if slices.ContainsFunc(r.Mutants, func(m Mutant) bool { return slices.Contains(m.Claims, id) }) {
-				ids = append(ids, id)
+	for _, target := range r.broken() {
+		for _, s := range r.Suites {
+			var ids []string
+			for _, id := range r.claimsOf(s.Name, wanted) {
+				if slices.ContainsFunc(r.Mutants, func(m Mutant) bool { return m.Target == target && slices.Contains(m.Claims, id) }) {
+					ids = append(ids, id)
+				}
 			}
-		}
-		if len(ids) > 0 {
-			jobs = append(jobs, Job{Name: "twin-" + s.Name, Family: s.Name, Filter: strings.Join(ids, " || "), Claims: len(ids)})
+			if len(ids) > 0 {
+				jobs = append(jobs, Job{Name: slug("twin-" + s.Name + " " + target), Family: s.Name, Target: target,
+					Filter: strings.Join(ids, " || "), Claims: len(ids)})
+			}
 		}
 	}
 	return jobs
+}
+
+// broken are the targets that mutants break: that of the run, "", and those they name.
+func (r Registry) broken() []string {
+	targets := []string{""}
+	for _, m := range r.Mutants {
+		if !slices.Contains(targets, m.Target) {
+			targets = append(targets, m.Target)
+		}
+	}
+	return targets
 }
 
 // mutations are the jobs with one: one a mutant and family.
@@ -99,7 +113,7 @@ func (r Registry) mutations(wanted []string) []Job {
 			if len(ids) == 0 {
 				continue
 			}
-			jobs = append(jobs, Job{Name: fmt.Sprintf("mutant-%02d-%s-%s", i+1, slug(m.Name), s.Name), Family: s.Name,
+			jobs = append(jobs, Job{Name: fmt.Sprintf("mutant-%02d-%s-%s", i+1, slug(m.Name), s.Name), Family: s.Name, Target: m.Target,
 				Filter: strings.Join(ids, " || "), Claims: len(ids), Options: Options{Mutant: m.Name}})
 		}
 	}
@@ -128,7 +142,7 @@ func (r Registry) matrix(wanted []string, outcomes []Outcome) Matrix {
 		results := append(o.Results, o.lost(ids)...)
 		for _, id := range ids {
 			row, _ := r.Claim(id)
-			twin[id] = conformance.Fold(row, results)
+			twin[o.Job.Target+" "+id] = conformance.Fold(row, results)
 		}
 	}
 	busy := map[string]bool{}
@@ -139,7 +153,7 @@ func (r Registry) matrix(wanted []string, outcomes []Outcome) Matrix {
 			}
 			for _, id := range strings.Split(o.Job.Filter, " || ") {
 				row, _ := r.Claim(id)
-				k := judgeKill(mutant, row, twin[id], o)
+				k := judgeKill(mutant, row, twin[o.Job.Target+" "+id], o)
 				busy[id] = busy[id] || k.Killed
 				m.Kills = append(m.Kills, k)
 			}

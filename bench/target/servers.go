@@ -83,6 +83,24 @@ func (s *system) initialise(ctx context.Context) (err error) {
 	return keys.Accept(ctx, theirs, s.stores.auth, pack)
 }
 
+// keyOptions are those of the profile. The literal one has MPP v1 in its keystore; the bench's
+// phones speak v2.
+func (s *system) keyOptions() keys.Options {
+	o := keys.Options{Profile: s.profile, MPP: s.versions()}
+	if s.seams.Keys != nil {
+		s.seams.Keys(&o)
+	}
+	return o
+}
+
+// versions of MPP that the EPS serves.
+func (s *system) versions() []int {
+	if s.profile == reference.Literal {
+		return []int{1, 2}
+	}
+	return []int{2}
+}
+
 func (s *system) startAuthServer(ctx context.Context) error {
 	h, err := s.openHSM(ctx, "authserver", hsm.AuthServer)
 	if err != nil {
@@ -156,7 +174,7 @@ func (s *system) config() server.Config {
 // settings are those of the EPS without a mutant.
 func (s *system) settings() server.Config {
 	c := server.Default()
-	c.Name, c.Profile = s.name, s.profile
+	c.Name, c.Profile, c.MPP.Versions = s.name, s.profile, s.versions()
 	c.Listeners.Bank.Address, c.Listeners.Public.Address = s.address("bank"), s.address("public")
 	operations := &c.Listeners.Operations
 	operations.Address = s.address("operations")

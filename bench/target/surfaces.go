@@ -13,6 +13,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api"
 	"github.com/epsbench/epsbench/reference/audit"
 	"github.com/epsbench/epsbench/reference/authserver"
@@ -151,6 +152,14 @@ func (s *system) Declared() conformance.Declared {
 	}
 }
 
+// product is the name of the target; the literal profile is a part of it.
+func (s *system) product() string {
+	if s.profile == reference.Literal {
+		return "reference EPS " + string(s.profile)
+	}
+	return "reference EPS"
+}
+
 // Identity names what was judged.
 func (s *system) Identity() conformance.Identity {
 	if s.former != nil {
@@ -158,7 +167,7 @@ func (s *system) Identity() conformance.Identity {
 	}
 	token := s.hsm.Info()
 	id := conformance.Identity{
-		Kind: conformance.KindEPS, Name: "reference EPS", Version: server.Version,
+		Kind: conformance.KindEPS, Name: s.product(), Version: server.Version,
 		HSM: map[string]string{
 			"kind": s.slots.kind, "library": token.Library, "manufacturer": token.Manufacturer,
 			"model": token.Model, "firmware": token.Firmware,

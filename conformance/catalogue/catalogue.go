@@ -41,6 +41,9 @@ func All() []conformance.Claim {
 	return claims
 }
 
+// keepsKeystore holds for the profile that stores what the security target lists.
+func keepsKeystore(id conformance.Identity) bool { return id.Profile == "st-2.6.1" }
+
 // level: the RGS calls what must be a Règle and what should be a Recommandation; every
 // other source only says what is.
 func level(id string) conformance.Level {

@@ -13,6 +13,7 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/enroll"
+	"github.com/epsbench/epsbench/reference/keys"
 	"github.com/epsbench/epsbench/reference/mpp"
 	"github.com/epsbench/epsbench/reference/server"
 	"github.com/epsbench/epsbench/reference/store"
@@ -24,13 +25,16 @@ type Mutant struct {
 	About  string   // what is broken, one sentence
 	Claims []string // that must catch it, each
 	Reason string   // part of what the killing case says: a failure for another reason is no kill
+	Target string   // that it breaks, where the claim cannot be proven on the run's: "reference:st-2.6.1"
 	Break  func(*Seams)
 }
 
 // Seams are the places where a target lets a part be put in or changed. A nil
 // field changes nothing.
 type Seams struct {
-	Config     func(*server.Config)
+	Config func(*server.Config)
+	// Keys changes how the keys of a new EPS are made.
+	Keys       func(*keys.Options)
 	AuthConfig func(*server.AuthServerConfig)
 	// Module stands between a server and its HSM: slot is "eps" or "authserver", or
 	// "suite" for the token that a suite borrows.

@@ -186,7 +186,7 @@ var storageKept = []Mutant{
 	{
 		Name:   "row put back is delivered again",
 		About:  "The newest version of a token's row is taken from the row itself, not from the audit.",
-		Claims: []string{"ST-6.2.1-a"},
+		Claims: []string{"ST-6.4-a"},
 		Reason: "a token whose rows were put back is delivered a second time",
 		Break: func(s *Seams) {
 			s.Store = func(st store.EPS) store.EPS { return selfDated{st} }

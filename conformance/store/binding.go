@@ -17,7 +17,7 @@ import (
 
 // binding: a secret is its user's and its token's, on the way and at rest.
 func binding(w *world) {
-	It("takes no message that was changed, and nothing from one that comes again", conformance.Claims("ST-PLUGIN-BIND"), func(ctx SpecContext) {
+	It("takes no message that was changed, and nothing from one that comes again", conformance.Claims("ST-PLUGIN-BIND", "ST-6.4-a"), func(ctx SpecContext) {
 		alice, bob := w.equipped(ctx, conformance.EnrolRequest{}), w.equipped(ctx, conformance.EnrolRequest{})
 		before := w.credentials(ctx)
 		forged := w.forgeries(alice, bob)

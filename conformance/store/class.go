@@ -76,6 +76,14 @@ func mac(lengths ...int) class        { return random("MAC", lengths...) }
 func digest(lengths ...int) class     { return random("digest", lengths...) }
 func previousMAC(length int) class    { return random("MAC", 0, length) } // 0: of the first
 
+// keystoreFile is PKCS#12: a DER sequence of an RSA pair's size.
+var keystoreFile = class{kind: "keystore", fits: func(v []byte) string {
+	if len(v) < 1500 || len(v) > 8192 || v[0] != 0x30 {
+		return "is no keystore"
+	}
+	return ""
+}}
+
 // none is a column that is not used.
 var none = class{kind: "unused", fits: func(v []byte) string {
 	if len(v) > 0 {

@@ -75,7 +75,14 @@ var literal = form{
 		"eps.wrapped_keys.master": one(`MK-DBK-ST|MK-TRK`),
 		"eps.tokens.format":       one(`st-2\.6\.1`),
 		"eps.tokens.sealed":       ciphertext(48, 80),
-		"eps.codes.sealed":        ciphertext(48),
+		"eps.codes.sealed":        ciphertext(32, 48),
+
+		"eps.keystores.name":        one(`MPP/1`),
+		"eps.keystores.version":     count,
+		"eps.keystores.pkcs12":      keystoreFile,
+		"eps.keystores.password":    ciphertext(48),
+		"eps.keystores.dbk_version": count,
+		"eps.keystores.created":     instant,
 	},
 	kinds: []kind{{"DBK that encrypts", pkcs11.CKK_AES, false, []uint{pkcs11.CKA_ENCRYPT, pkcs11.CKA_DECRYPT}}},
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"strings"
@@ -46,7 +47,7 @@ func (w *world) enrol(ctx context.Context, e conformance.EnrolRequest) *user {
 	if e.Suite == "" {
 		e.Suite = longSuite
 	}
-	e.PINDigits = pinDigits
+	e.PINDigits = cmp.Or(e.PINDigits, pinDigits)
 	made, err := w.enroller().Enrol(ctx, e)
 	Expect(err).NotTo(HaveOccurred(), "enrolment")
 	return &user{w: w, Enrolled: made, service: e.Service, name: e.User, suite: e.Suite}

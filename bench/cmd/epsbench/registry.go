@@ -17,7 +17,7 @@ import (
 // is to add a row here; claims and mutants have tables of their own.
 func registry() run.Registry {
 	r := run.Registry{
-		Claims: catalogue.All(),
+		Claims: catalogue.All(), Findings: catalogue.Text(),
 		Suites: []run.Suite{
 			{Name: "rfc", About: "published vectors, on the module and through the authentication server", Family: rfc.Family},
 			{Name: "mpp", About: "how a token gets to a phone, and what an attacker on that way may try", Family: mpp.Family},
@@ -29,7 +29,7 @@ func registry() run.Registry {
 		Targets: []run.Target{target.Reference, target.Literal},
 	}
 	for _, m := range mutants.All() {
-		r.Mutants = append(r.Mutants, run.Mutant{Name: m.Name, About: m.About, Claims: m.Claims, Reason: m.Reason})
+		r.Mutants = append(r.Mutants, run.Mutant{Name: m.Name, About: m.About, Claims: m.Claims, Reason: m.Reason, Target: m.Target})
 	}
 	return r
 }

@@ -1,0 +1,55 @@
+package catalogue
+
+import "github.com/epsbench/epsbench/conformance"
+
+// Text gives the findings on the texts: what a claim is judged by where its source says two
+// things, or too little. The caller may change what it gets.
+func Text() []conformance.Finding { return append([]conformance.Finding{}, text...) }
+
+var text = []conformance.Finding{
+	{ID: "TEXT-RC", Sources: []string{"seed 000 §4 B6", "seed 000 §6.2-2f"},
+		Says:    "The registration code is stored encrypted.",
+		Against: "The list of what the database stores has it without encryption, where other entries say what they are encrypted with.",
+		Did:     "Judged by B6: the code must not be there in clear. The default profile keeps a keyed index, the profile st-2.6.1 the code under DBK too.",
+		Claims:  []string{"ST-B6", "ST-6.2-2a..f"}},
+	{ID: "TEXT-KEYSTORE", Sources: []string{"seed 000 §6.2-2c, -2d", "seed 000 §4 B5", "seed 000 §6.3-4"},
+		Says:    "The RSA pair of provisioning is a keystore in the database, under a password that DBK encrypts.",
+		Against: "The HSM decrypts requests with the EPS's private key.",
+		Did:     "Judged by §6.3-4: the key must be used in the HSM. By default it is made there and there is no keystore. In the profile st-2.6.1 the host opens the keystore at start and brings the key into the HSM: both sentences hold, and the key is known to the host.",
+		Claims:  []string{"ST-B5", "ST-6.2-1d", "ST-6.2-2a..f", "ST-6.3-4"}},
+	{ID: "TEXT-PIN", Sources: []string{"seed 000 §6.5", "seed 000 §4 B1", "seed 000 §2.2.1"},
+		Says:    "The PIN is volatile and never stored.",
+		Against: "The EPS generates it and returns it to the bank, which delivers it.",
+		Did:     "Judged as \"never stored by the EPS\": it is told once, and searched in database, files, logs and later answers. What the bank does with it is evidence for people.",
+		Claims:  []string{"ST-B1", "ST-2.2.1-c"}},
+	{ID: "TEXT-CLEAR", Sources: []string{"seed 000 §6.3", "seed 000 §4 TRK", "seed 000 §6.2.1"},
+		Says:    "TOK is never handled in clear: always under the PIN.",
+		Against: "The authentication server, which has no PIN, gets TOK under TRK: on the way there TOK has to exist without its layer of KEK.",
+		Did:     "Accepted inside an HSM only: TOK is searched everywhere else, and comes out of it wrapped under TRK.",
+		Claims:  []string{"ST-6.3-conf", "ST-KEY-TRK", "ST-6.2.1-b"}},
+	{ID: "TEXT-INTEGRITY", Sources: []string{"seed 000 §6.4", "seed 000 §6.3-6, -8"},
+		Says:    "By design the assets have no protection of integrity; altering them gives neither a secret nor a key.",
+		Against: "The answer to the phone is authenticated by an HMAC.",
+		Did:     "Judged by what §6.4 promises. Rows that are bound to nothing are shown to break it: the C of another user is delivered, and one observed OTP then gives that user's PIN offline.",
+		Claims:  []string{"ST-6.4-a", "ST-6.3-6", "ST-6.3-8"}},
+	{ID: "TEXT-MUTUAL", Sources: []string{"seed 000 §6.3"},
+		Says:    "Application and EPS authenticate each other.",
+		Against: "The EPS is authenticated only by being able to decrypt; the application only by a registration code, which is whoever's holds it.",
+		Did:     "Judged by what the text describes: without the private key there is no acceptable answer, without a code nothing is delivered.",
+		Claims:  []string{"ST-6.3-auth", "ST-6.3-eps", "ST-KEY-RC"}},
+	{ID: "TEXT-B2-B4", Sources: []string{"seed 000 §4"},
+		Says:    "The assets are numbered B1 to B7.",
+		Against: "B2, B3 and B4 are missing from the published text.",
+		Did:     "Taken to be DBK, TRK and ZMK, the keys that the same section names; not judged as such.",
+		Claims:  []string{"ST-B2..4"}},
+	{ID: "TEXT-MPCOS-MUTUAL", Sources: []string{"seed 003 p. 20-21"},
+		Says:    "Card and PC authenticate each other.",
+		Against: "The exchange described authenticates the card alone.",
+		Did:     "The claim asks for the card's authentication only.",
+		Claims:  []string{"MPCOS-7"}},
+	{ID: "TEXT-MPCOS-DATABASE", Sources: []string{"seed 003 p. 21"},
+		Says:    "The profile on the card opens the database.",
+		Against: "That part of the work was not finished.",
+		Did:     "Its claims are kept, and not automated.",
+		Claims:  []string{"MPCOS-11"}},
+}
