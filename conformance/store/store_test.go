@@ -34,7 +34,7 @@ func judge(t *testing.T, o run.Options) []conformance.Result {
 }
 
 // The reference EPS passes every claim of the family on both tokens, and every claim that
-// the catalogue gives to the family is judged.
+// the catalogue gives to the family is judged, but for what only the literal profile stores.
 func TestReferencePasses(t *testing.T) {
 	for name, o := range map[string]run.Options{
 		"emulator": {HSM: "emulator", Store: "sqlite"},
@@ -43,12 +43,16 @@ func TestReferencePasses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			results := judge(t, o)
 			for _, c := range catalogue.ByFamily("store") {
-				if v := conformance.Fold(c, results); c.Status == conformance.Automated && v != conformance.Pass {
+				due := conformance.Pass
+				if c.Only != nil {
+					due = conformance.NotApplicable
+				}
+				if v := conformance.Fold(c, results); c.Status == conformance.Automated && v != due {
 					t.Errorf("%s: %s", c.ID, v)
 				}
 			}
 			for _, r := range results {
-				if r.Verdict != conformance.Pass {
+				if r.Verdict != conformance.Pass && r.Verdict != conformance.NotApplicable {
 					t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)
 				}
 			}
