@@ -47,25 +47,27 @@ type Capability string
 
 // Each capability is the interface of the same meaning.
 const (
-	CanEnrol      Capability = "enrolment"   // Enroller
-	CanProvision  Capability = "phone"       // Provisioner
-	CanValidate   Capability = "validation"  // Validator
-	CanImportSeed Capability = "seed-import" // SeedImporter
-	CanSetClock   Capability = "clock"       // Clock
-	CanReadDB     Capability = "db-read"     // Database
-	CanReadLogs   Capability = "logs"        // Logs
-	CanSeeRoutes  Capability = "listeners"   // Listeners
-	CanRestart    Capability = "restart"     // Restarter
-	CanTraceHSM   Capability = "hsm-trace"   // HSMTracer
-	CanSeeObjects Capability = "hsm-objects" // HSMObjects
-	CanTwin       Capability = "second-eps"  // Twin
-	CanReadAudit  Capability = "audit-read"  // Auditor
-	CanTapPlugin  Capability = "plugin-tap"  // PluginTap
-	CanUnlock     Capability = "unlock"      // Unlocker
-	CanChallenge  Capability = "challenges"  // Challenger
-	CanCallModule Capability = "module"      // ModuleHolder
-	CanWriteDB    Capability = "db-write"    // DatabaseWriter
-	CanSetKDF     Capability = "kdf-cost"    // KDFSetter
+	CanEnrol      Capability = "enrolment"         // Enroller
+	CanProvision  Capability = "phone"             // Provisioner
+	CanValidate   Capability = "validation"        // Validator
+	CanImportSeed Capability = "seed-import"       // SeedImporter
+	CanSetClock   Capability = "clock"             // Clock
+	CanReadDB     Capability = "db-read"           // Database
+	CanReadLogs   Capability = "logs"              // Logs
+	CanSeeRoutes  Capability = "listeners"         // Listeners
+	CanRestart    Capability = "restart"           // Restarter
+	CanTraceHSM   Capability = "hsm-trace"         // HSMTracer
+	CanSeeObjects Capability = "hsm-objects"       // HSMObjects
+	CanTwin       Capability = "second-eps"        // Twin
+	CanReadAudit  Capability = "audit-read"        // Auditor
+	CanTapPlugin  Capability = "plugin-tap"        // PluginTap
+	CanUnlock     Capability = "unlock"            // Unlocker
+	CanChallenge  Capability = "challenges"        // Challenger
+	CanCallModule Capability = "module"            // ModuleHolder
+	CanWriteDB    Capability = "db-write"          // DatabaseWriter
+	CanSetKDF     Capability = "kdf-cost"          // KDFSetter
+	CanNode       Capability = "second-node"       // Nodes
+	CanResync     Capability = "resynchronisation" // Resynchroniser
 	CanReadMemory Capability = "process-memory"
 	CanKill       Capability = "kill" // Killer
 	CanControlHSM Capability = "hsm-control"
@@ -117,6 +119,8 @@ type Declared struct {
 	LockAfter      int // consecutive failures
 	LookAhead      int // HOTP
 	Window         int // TOTP, steps to either side
+	Resynchronise  int // HOTP, counters past the expected one at which a resynchronisation may begin
+	Offset         int // TOTP, steps that the window may move as the phone's clock goes wrong
 	KDFIterations  int
 	Services       []string      // at least two
 	RefusalQuantum time.Duration // refusals of provisioning leave on this grid
@@ -159,6 +163,11 @@ type Validation struct {
 	Status   int
 	Header   http.Header
 	Raw      []byte
+}
+
+// Resynchroniser hands in OTPs in a row for a token that is too far ahead (RFC 4226 §7.4).
+type Resynchroniser interface {
+	Resynchronise(ctx context.Context, service, user string, otps ...string) (Validation, error)
 }
 
 // Unlocker plays the operators who clear a token's counts of failures, under dual control.
@@ -309,6 +318,12 @@ type ModuleHolder interface {
 // Twin starts a second target of the same kind with its own keys and name.
 type Twin interface {
 	Twin(ctx context.Context) (Target, error)
+}
+
+// Nodes starts a second server of each kind on the target's keys and databases, with
+// connections of its own. It ends with the target, or before.
+type Nodes interface {
+	Node(ctx context.Context) (Target, error)
 }
 
 // Auditor reads and verifies the audit.

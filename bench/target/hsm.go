@@ -41,6 +41,12 @@ type slots struct {
 	held  map[string]cryptoki.Module // of the emulator: a module for each token
 	whole cryptoki.Module            // otherwise: one library with all of them
 	ids   map[string]uint
+	of    *slots // whose tokens these are, for a second node
+}
+
+// shared gives the same tokens to a second node, which does not end them.
+func (s *slots) shared() *slots {
+	return &slots{kind: s.kind, dir: s.dir, label: s.label, ids: s.ids, of: s}
 }
 
 func openSlots(kind, dir string) (*slots, error) {
@@ -205,6 +211,9 @@ func slotOf(m cryptoki.Module, label string) (uint, error) {
 // module gives the module that has the named token. The emulator reads it from its
 // directory when it is not open.
 func (s *slots) module(name string) (cryptoki.Module, error) {
+	if s.of != nil {
+		return s.of.module(name)
+	}
 	if s.whole != nil {
 		return s.whole, nil
 	}

@@ -59,6 +59,7 @@ type system struct {
 	dir       string
 	name      string // of the EPS
 	profile   reference.Profile
+	node      string // of it in the audit, where it is not the first
 	seams     mutants.Seams
 	clock     *clock
 	log       *journal
@@ -93,7 +94,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanReadAudit: true, conformance.CanTapPlugin: true, conformance.CanCallModule: true,
 	conformance.CanUnlock: true, conformance.CanChallenge: true,
 	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
-	conformance.CanKill: true,
+	conformance.CanKill: true, conformance.CanNode: true, conformance.CanResync: true,
 }
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and

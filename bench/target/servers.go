@@ -175,6 +175,9 @@ func (s *system) config() server.Config {
 func (s *system) settings() server.Config {
 	c := server.Default()
 	c.Name, c.Profile, c.MPP.Versions = s.name, s.profile, s.versions()
+	if s.node != "" {
+		c.Node = s.node
+	}
 	c.Listeners.Bank.Address, c.Listeners.Public.Address = s.address("bank"), s.address("public")
 	operations := &c.Listeners.Operations
 	operations.Address = s.address("operations")

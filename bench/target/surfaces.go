@@ -147,6 +147,7 @@ func (s *system) Declared() conformance.Declared {
 	return conformance.Declared{
 		PINDigits: c.Token.PINDigits, CodeDigits: c.Code.Digits, CodeTries: c.Code.Failures, CodeValidity: c.Code.Validity,
 		Suite: c.Token.Suite, LockAfter: s.rules.Consecutive, LookAhead: s.rules.LookAhead, Window: s.rules.Drift,
+		Resynchronise: s.rules.Resynchronise, Offset: s.rules.Offset,
 		KDFIterations: c.KDF.Iterations, Services: []string{"bank.example", "shop.example"}, RefusalQuantum: mpp.Quantum,
 		OTPQuantum: authserver.DefaultGrid,
 	}

@@ -1,5 +1,6 @@
 // Package authserver judges the authentication server where it does more than compare
-// one-time passwords: challenges and the responses to them.
+// one-time passwords: challenges and the responses to them, and what has been tried against
+// servers that judge OTPs.
 //
 // Start at specs.
 package authserver
@@ -34,4 +35,9 @@ func specs(t conformance.Target, n size) {
 	dictionary(t)
 	once(t)
 	application(t)
+	atNodes(t)
+	spelling(t)
+	moving(t)
+	locked(t)
+	transplanted(t)
 }

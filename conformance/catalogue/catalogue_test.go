@@ -45,13 +45,14 @@ func isOwn(c conformance.Claim) bool {
 }
 
 // The catalogue has the 172 claims of the seed documents, no id twice, none lost, and the
-// claims of the RFCs and this project's own beside them.
+// claims of the RFCs, of attacks, and this project's own beside them.
 func TestEveryClaimIsHere(t *testing.T) {
 	var seeds, rfcs []string
 	for _, c := range catalogue.All() {
 		switch _, refines := refined(c.ID); {
 		case strings.HasPrefix(c.ID, "RFC"):
 			rfcs = append(rfcs, c.ID)
+		case attack.MatchString(c.ID):
 		case !refines && !isOwn(c):
 			seeds = append(seeds, c.ID)
 		}
@@ -71,6 +72,19 @@ func TestEveryClaimIsHere(t *testing.T) {
 		}
 	}
 }
+
+// attack is the id of a class of attack; the source of its row is a text, a CVE, or the
+// issue where it became known.
+var attack = regexp.MustCompile(`^ATK-(0[1-9]|1[0-9])$`)
+
+// source is one place or more where a claim comes from.
+var source = func() *regexp.Regexp {
+	const (
+		text  = `(seed 00[0-4][ ,].+|RFC [0-9]{4} .+)`
+		known = `(CVE-[0-9]{4}-[0-9]{4,}|[a-z0-9-]+/[a-z0-9-]+#[0-9]+)`
+	)
+	return regexp.MustCompile(`^(` + text + `|` + known + `(, ` + known + `)*)$`)
+}()
 
 // statistics are the last words of rows that judge a claim of the sources by statistics:
 // such a verdict, which may be that the power was short, is kept apart from exact ones. The
@@ -132,7 +146,6 @@ func TestStatusFollowsTheKind(t *testing.T) {
 
 // Every row can be printed, selected and scheduled.
 func TestRowsAreComplete(t *testing.T) {
-	source := regexp.MustCompile(`^(seed 00[0-4][ ,].+|RFC [0-9]{4} .+)$`)
 	seen := map[string]bool{}
 	for _, c := range catalogue.All() {
 		if seen[c.ID] {

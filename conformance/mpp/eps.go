@@ -30,7 +30,7 @@ func open(t conformance.Target) eps {
 // customer is an enrolled user, with what the bank has told him.
 type customer struct {
 	conformance.Enrolled
-	service string
+	service, user string
 }
 
 // locator and digits are the two parts of his registration code.
@@ -46,7 +46,7 @@ func (e eps) enrol(ctx context.Context, wishes ...func(*conformance.EnrolRequest
 	}
 	made, err := e.Enrol(ctx, r)
 	Expect(err).NotTo(HaveOccurred(), "enrolment")
-	return customer{made, r.Service}
+	return customer{made, r.Service, r.User}
 }
 
 func validFor(d time.Duration) func(*conformance.EnrolRequest) {

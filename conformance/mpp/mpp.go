@@ -5,7 +5,7 @@
 // and in the HSM's trace; codes.go, guesses.go and othereps.go the registration code; alike.go and spoken.go what refusals could tell; keys.go, block.go and
 // mutual.go who can ask and who can answer; wire.go, replay.go, hostile.go and input.go what
 // an attacker sees, repeats and changes; listeners.go, callers.go and transport.go who gets
-// in where. eps.go, refusal.go and store.go have the words that all of them use.
+// in where; derivations.go, captured.go and denial.go what other products have fallen to. eps.go, refusal.go and store.go have the words that all of them use.
 package mpp
 
 import (
@@ -38,6 +38,9 @@ func specs(t conformance.Target, p conformance.Profile) {
 	listeners(t)
 	callers(t)
 	transport(t)
+	derivations(t)
+	captured(t)
+	denial(t)
 }
 
 // quickly is how many positions of a message are changed in profile quick.

@@ -53,7 +53,7 @@ type Seams struct {
 
 // All lists every mutant, in the order of the families.
 func All() []Mutant {
-	return slices.Concat(rfc, rfcOCRA, provisioning, pin, storage, challenges, crashing)
+	return slices.Concat(rfc, rfcOCRA, provisioning, pin, storage, challenges, crashing, attacked)
 }
 
 // Find gives the mutant of a name.
