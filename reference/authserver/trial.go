@@ -26,21 +26,21 @@ type trial struct {
 // maxConflicts is how often another node may win before a trial is left unjudged.
 const maxConflicts = 16
 
-// attempt makes a trial on the user's row. The counting of what it tests in vain outlasts
-// the caller.
+// attempt makes a trial on the user's row.
 func (s *Server) attempt(ctx context.Context, service reference.Service, user reference.User, t trial) (bool, error) {
 	return s.untilJudged(ctx, service, user, func(ctx context.Context) (bool, error) { return s.try(ctx, service, user, t) })
 }
 
-// untilJudged gives try its user's turn, and as many goes as other nodes win.
+// untilJudged gives try its user's turn, and as many goes as other nodes win. It outlasts
+// the caller, who otherwise could hand in OTPs that are not counted.
 func (s *Server) untilJudged(ctx context.Context, service reference.Service, user reference.User, try func(context.Context) (bool, error)) (bool, error) {
-	release, err := s.turns.take(ctx, turnOf(service, user))
-	if err != nil {
-		return false, fmt.Errorf("OTP: %w", err)
-	}
-	defer release()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
 	defer cancel()
+	release, err := s.turns.take(ctx, turnOf(service, user))
+	if err != nil {
+		return false, fmt.Errorf("OTP: %w: %w", reference.ErrUnavailable, err)
+	}
+	defer release()
 	for range maxConflicts {
 		accepted, err := try(ctx)
 		if !errors.Is(err, reference.ErrConflict) {
