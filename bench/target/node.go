@@ -15,8 +15,9 @@ import (
 func (s *system) Node(ctx context.Context) (conformance.Target, error) {
 	n := &system{
 		options: s.options, dir: s.dir, name: s.name, profile: s.profile, seams: s.seams, clock: s.clock, log: s.log, trace: s.trace,
-		slots: s.slots.shared(), iterations: s.iterations, node: fmt.Sprintf("eps-%d", len(s.twins)+2),
+		slots: s.slots.shared(), node: fmt.Sprintf("eps-%d", len(s.twins)+2),
 	}
+	n.iterations.Store(s.iterations.Load())
 	var err error
 	if n.stores, err = s.stores.again(ctx); err == nil {
 		err = n.start(ctx)
