@@ -55,6 +55,8 @@ const (
 // then sent in one piece.
 func (p *Plan) answers(listener string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Who has an answer may arm the point before the handler of that answer comes to it.
+		toCome := p.at(listener + afterAnswer)
 		whole := &kept{header: w.Header(), status: http.StatusOK}
 		h.ServeHTTP(whole, r)
 		p.reach(listener + beforeAnswer)
@@ -62,7 +64,9 @@ func (p *Plan) answers(listener string, h http.Handler) http.Handler {
 		w.WriteHeader(whole.status)
 		_, _ = w.Write(whole.body.Bytes()) // the caller has gone
 		_ = http.NewResponseController(w).Flush()
-		p.reach(listener + afterAnswer)
+		if toCome {
+			p.reach(listener + afterAnswer)
+		}
 	})
 }
 

@@ -63,6 +63,19 @@ func TestAnswersPassUnchanged(t *testing.T) {
 	}
 }
 
+// A point that is armed after a call has begun is for the next call.
+func TestAnswersWaitForTheirOwnCall(t *testing.T) {
+	p, kills := counted("")
+	h := p.answers("bank", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { p.Arm("bank" + afterAnswer) }))
+	call := func() { h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)) }
+	if call(); *kills != 0 {
+		t.Error("a call that had begun was killed")
+	}
+	if call(); *kills != 1 {
+		t.Errorf("the next call was killed %d times", *kills)
+	}
+}
+
 // changes is a store that runs a change and fails the commit if it is told to.
 type changes struct {
 	store.EPS

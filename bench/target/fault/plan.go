@@ -34,6 +34,13 @@ func (p *Plan) Arm(name string) {
 	p.armed = name
 }
 
+// at says whether a point is armed.
+func (p *Plan) at(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return name == p.armed
+}
+
 // reach is called at a point. It does not come back from the one that is armed.
 func (p *Plan) reach(name string) {
 	p.mu.Lock()
