@@ -50,7 +50,7 @@ type Verdict string
 const (
 	Pass           Verdict = "PASS"
 	Fail           Verdict = "FAIL"
-	Warn           Verdict = "WARN"            // a SHOULD not met
+	Warn           Verdict = "WARN"            // a SHOULD not met, or a documented limit of the text
 	Inconclusive   Verdict = "INCONCLUSIVE"    // power too low, or the text does not decide
 	NotImplemented Verdict = "NOT-IMPLEMENTED" // optional, undeclared
 	NotApplicable  Verdict = "NOT-APPLICABLE"  // by the claim's predicate

@@ -40,6 +40,11 @@ func Block(format string, args ...any) { rule(Blocked, fmt.Sprintf(format, args.
 // part and never said that it has.
 func Undeclared(format string, args ...any) { rule(NotImplemented, fmt.Sprintf(format, args...)) }
 
+// Limit ends the case as WARN: the target does what its text says, and the text itself does
+// not give what is asked. The limit is one that the target's documentation states; the
+// reason names it.
+func Limit(format string, args ...any) { rule(Warn, fmt.Sprintf(format, args...)) }
+
 // Broken ends the case as HARNESS-ERROR: the bench itself could not do what it had to.
 func Broken(format string, args ...any) { rule(HarnessError, fmt.Sprintf(format, args...)) }
 

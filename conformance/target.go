@@ -101,9 +101,11 @@ type EnrolRequest struct {
 	Suite         string
 	PINDigits     int
 	Validity      time.Duration
+	MPP           int // version of the provisioning protocol that the code is for
 }
 
-// Enrolled is what the bank gets, once. RegistrationCode is "LOCATOR-DIGITS".
+// Enrolled is what the bank gets, once. RegistrationCode is "LOCATOR-DIGITS", or "DIGITS"
+// for MPP v1.
 type Enrolled struct {
 	Token, PIN, RegistrationCode string
 	Expires                      time.Time
@@ -125,6 +127,17 @@ type Declared struct {
 	Services       []string      // at least two
 	RefusalQuantum time.Duration // refusals of provisioning leave on this grid
 	OTPQuantum     time.Duration // refusals of OTPs leave on this grid; 0: on none
+
+	MPP []int // versions of the provisioning protocol; none is version 2 alone
+	V1  GuessingLimits
+}
+
+// GuessingLimits are what bounds guesses at codes without a locator, those of MPP v1:
+// failures from all addresses together, and how long a code lives.
+type GuessingLimits struct {
+	Rate     float64 // a second
+	Burst    int     // at once
+	Validity time.Duration
 }
 
 // Provisioner carries bytes between a phone and the EPS; it understands none of them.
@@ -132,6 +145,11 @@ type Provisioner interface {
 	// Provision posts body as a phone at the address from would (a loopback address, or empty).
 	Provision(ctx context.Context, from string, body []byte) (Answer, error)
 	Pinned() Pinned
+}
+
+// LiteralProvisioner does the same for MPP v1; a target that declares it is one.
+type LiteralProvisioner interface {
+	ProvisionV1(ctx context.Context, from string, body []byte) (Answer, error)
 }
 
 // Answer is an HTTP answer as it came.
@@ -149,6 +167,13 @@ type Pinned struct {
 	Key           *rsa.PublicKey
 	Suite         int // of PROTOCOL.md
 	MinIterations int
+	V1            *PinnedKey // of MPP v1; nil where it is not spoken
+}
+
+// PinnedKey is the key of one version of the protocol.
+type PinnedKey struct {
+	KeyID []byte // 16 bytes
+	Key   *rsa.PublicKey
 }
 
 // Validator asks the authentication server about an OTP.
@@ -269,6 +294,7 @@ type Route struct {
 	Body                      []byte
 	Safe                      bool         // changes nothing
 	Client                    *http.Client // who may call it; nil: the surface's Client
+	MPP                       int          // version of the provisioning protocol, of a phone's route
 }
 
 // HSMTracer gives the PKCS#11 calls of the target's HSM since the mark.

@@ -184,7 +184,7 @@ func judgeKill(m Mutant, row conformance.Claim, twin conformance.Verdict, o Outc
 		wrong = res.Observed
 	}
 	switch {
-	case k.Killed && twin != conformance.Pass:
+	case k.Killed && twin != conformance.Pass && (twin != conformance.Warn || failing(row, twin)):
 		k.Killed, k.Why = false, fmt.Sprintf("the target without the mutant gives %s too", twin)
 	case k.Killed:
 	case o.Unusable != nil:

@@ -20,6 +20,8 @@ import (
 	"github.com/epsbench/epsbench/reference/api/pki"
 	"github.com/epsbench/epsbench/reference/api/problem"
 	"github.com/epsbench/epsbench/reference/authserver/authclient"
+	"github.com/epsbench/epsbench/reference/mpp/wire"
+	"github.com/epsbench/epsbench/reference/mpp/wire1"
 )
 
 // Limits of a call that the bench makes.
@@ -91,11 +93,20 @@ func (c *clients) phone(from string) (*http.Client, error) {
 
 // Provision posts body as it is.
 func (s *system) Provision(ctx context.Context, from string, body []byte) (conformance.Answer, error) {
+	return s.provision(ctx, from, wire.Path, body)
+}
+
+// ProvisionV1 does the same for MPP v1.
+func (s *system) ProvisionV1(ctx context.Context, from string, body []byte) (conformance.Answer, error) {
+	return s.provision(ctx, from, wire1.Path, body)
+}
+
+func (s *system) provision(ctx context.Context, from, path string, body []byte) (conformance.Answer, error) {
 	h, err := s.clients.phone(from)
 	if err != nil {
 		return conformance.Answer{}, err
 	}
-	return exchange(ctx, h, http.MethodPost, s.url("public")+"/mpp/v2", "application/cbor", body)
+	return exchange(ctx, h, http.MethodPost, s.url("public")+path, wire.ContentType, body)
 }
 
 func (s *system) url(listener string) string {
@@ -161,7 +172,7 @@ func (s *system) call(ctx context.Context, name, method, url string, in, out any
 // Enrol asks for a token as the bank.
 func (s *system) Enrol(ctx context.Context, e conformance.EnrolRequest) (conformance.Enrolled, error) {
 	in := map[string]any{"service": e.Service, "user": e.User}
-	for name, v := range map[string]any{"suite": e.Suite, "pin_digits": e.PINDigits, "validity_seconds": int(e.Validity / time.Second)} {
+	for name, v := range map[string]any{"suite": e.Suite, "pin_digits": e.PINDigits, "validity_seconds": int(e.Validity / time.Second), "mpp": e.MPP} {
 		if v != "" && v != 0 {
 			in[name] = v
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
@@ -23,6 +24,10 @@ const anyPort = "127.0.0.1:0"
 
 // address is where a listener is opened.
 func (s *system) address(listener string) string { return cmp.Or(s.fixed[listener], anyPort) }
+
+// guesses at codes of version 1, so many that suites are not held up; their life is
+// short enough for some 50 codes at once.
+var guesses = conformance.GuessingLimits{Rate: 20, Burst: 20, Validity: 12 * time.Hour}
 
 // openHSM logs in to a token, with the trace next to it and a mutant's layer before that.
 func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.HSM, error) {
@@ -93,13 +98,9 @@ func (s *system) keyOptions() keys.Options {
 	return o
 }
 
-// versions of MPP that the EPS serves.
-func (s *system) versions() []int {
-	if s.profile == reference.Literal {
-		return []int{1, 2}
-	}
-	return []int{2}
-}
+// versions of MPP that the EPS serves: both, so that both are judged. `eps init` turns on
+// version 2 alone.
+func (s *system) versions() []int { return []int{1, 2} }
 
 func (s *system) startAuthServer(ctx context.Context) error {
 	h, err := s.openHSM(ctx, "authserver", hsm.AuthServer)
@@ -178,6 +179,7 @@ func (s *system) settings() server.Config {
 	if s.node != "" {
 		c.Node = s.node
 	}
+	c.Limits.V1Rate, c.Limits.V1Burst, c.Code.V1Validity = guesses.Rate, guesses.Burst, guesses.Validity
 	c.Listeners.Bank.Address, c.Listeners.Public.Address = s.address("bank"), s.address("public")
 	operations := &c.Listeners.Operations
 	operations.Address = s.address("operations")
@@ -196,5 +198,9 @@ func (s *system) settings() server.Config {
 // Pinned is what a phone's application would carry for this EPS.
 func (s *system) Pinned() conformance.Pinned {
 	ring := s.eps.Keys()
-	return conformance.Pinned{EPS: s.name, KeyID: ring.KeyID(2), Key: ring.MPPPublic(2), Suite: int(s.hsm.Suites()[0]), MinIterations: 1_000}
+	p := conformance.Pinned{EPS: s.name, KeyID: ring.KeyID(2), Key: ring.MPPPublic(2), Suite: int(s.hsm.Suites()[0]), MinIterations: 1_000}
+	if key := ring.MPPPublic(1); key != nil {
+		p.V1 = &conformance.PinnedKey{KeyID: ring.KeyID(1), Key: key}
+	}
+	return p
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ import (
 	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/authserver/plugin"
 	"github.com/epsbench/epsbench/reference/mpp"
+	"github.com/epsbench/epsbench/reference/mpp/wire"
+	"github.com/epsbench/epsbench/reference/mpp/wire1"
 	"github.com/epsbench/epsbench/reference/server"
 )
 
@@ -33,7 +36,7 @@ func (s *system) Surfaces() []conformance.Surface {
 		client   string
 	}{{api.Bank, "bank-issuer"}, {api.Public, ""}, {api.Operations, "admin"}} {
 		surface := s.surface(string(l.listener), l.client)
-		surface.Routes = documented(api.Document(l.listener))
+		surface.Routes = slices.DeleteFunc(documented(api.Document(l.listener)), s.off)
 		all = append(all, surface)
 	}
 	plug := s.surface("plugin", "eps-plugin")
@@ -49,6 +52,14 @@ func (s *system) Surfaces() []conformance.Surface {
 		}
 	}
 	return all
+}
+
+// phoneRoutes are those of MPP, by version.
+var phoneRoutes = map[string]int{wire1.Path: 1, wire.Path: 2}
+
+// off holds for the route of a version that the configuration leaves out.
+func (s *system) off(r conformance.Route) bool {
+	return r.MPP != 0 && !slices.Contains(s.settings().MPP.Versions, r.MPP)
 }
 
 // callers are the certificates of routes that ask for another role than their
@@ -89,11 +100,12 @@ var bodies = map[string]struct{ contentType, body string }{
 	"/v1/challenges/{challenge}/respond": {"application/json", `{"service":"bank.example","user":"route-matrix","response":"00000000"}`},
 	"/v1/unlocks":                        {"application/json", `{"token":"` + noToken + `"}`},
 	"/v1/import":                         {"application/json", `{}`},
-	"/mpp/v2":                            {"application/cbor", "\x80"},
+	wire1.Path:                           {wire.ContentType, "\x80"},
+	wire.Path:                            {wire.ContentType, "\x80"},
 }
 
 func route(method, path string) conformance.Route {
-	r := conformance.Route{Method: method, Safe: method == http.MethodGet}
+	r := conformance.Route{Method: method, Safe: method == http.MethodGet, MPP: phoneRoutes[path]}
 	if b, ok := bodies[path]; ok && method == http.MethodPost {
 		r.ContentType, r.Body = b.contentType, []byte(b.body)
 	}
@@ -150,6 +162,8 @@ func (s *system) Declared() conformance.Declared {
 		Resynchronise: s.rules.Resynchronise, Offset: s.rules.Offset,
 		KDFIterations: c.KDF.Iterations, Services: []string{"bank.example", "shop.example"}, RefusalQuantum: mpp.Quantum,
 		OTPQuantum: authserver.DefaultGrid,
+		MPP:        c.MPP.Versions,
+		V1:         conformance.GuessingLimits{Rate: c.Limits.V1Rate, Burst: c.Limits.V1Burst, Validity: c.Code.V1Validity},
 	}
 }
 

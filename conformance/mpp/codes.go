@@ -88,10 +88,10 @@ func (e eps) givesItsOwn(ctx context.Context) {
 // expectOneEach has the phones of all customers, as many of each, ask at the same time.
 func (e eps) expectOneEach(ctx context.Context, from []string, customers ...customer) {
 	GinkgoHelper()
-	sessions, bodies := make([]*oracle.Session, len(from)), make([][]byte, len(from))
+	sessions, bodies := make([]session, len(from)), make([][]byte, len(from))
 	for i := range from {
-		sessions[i] = e.request(customers[i*len(customers)/len(from)])
-		bodies[i] = sessions[i].Body
+		sessions[i] = e.honest(customers[i*len(customers)/len(from)])
+		bodies[i] = sessions[i].Sent()
 	}
 	delivered := map[string]int{}
 	var refused []conformance.Answer

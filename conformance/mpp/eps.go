@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,10 +22,61 @@ type eps struct {
 	conformance.Target
 	conformance.Enroller
 	conformance.Provisioner
+	version int // of MPP that its phones speak
 }
 
+// open is for specs of MPP v2, the version of a target that does not say.
 func open(t conformance.Target) eps {
-	return eps{t, t.(conformance.Enroller), t.(conformance.Provisioner)}
+	GinkgoHelper()
+	e := eps{t, t.(conformance.Enroller), t.(conformance.Provisioner), 2}
+	if on := e.Declared().MPP; len(on) > 0 && !slices.Contains(on, 2) {
+		conformance.Undeclared("MPP v2 is off")
+	}
+	return e
+}
+
+// openV1 is for specs of MPP v1, the literal protocol.
+func openV1(t conformance.Target) eps {
+	GinkgoHelper()
+	e := eps{t, t.(conformance.Enroller), t.(conformance.Provisioner), 1}
+	if _, ok := t.(conformance.LiteralProvisioner); !ok || !slices.Contains(e.Declared().MPP, 1) {
+		conformance.Undeclared("MPP v1 is off")
+	}
+	return e
+}
+
+// serves says whether a version is on.
+func (e eps) serves(version int) bool {
+	on := e.Declared().MPP
+	return slices.Contains(on, version) || len(on) == 0 && version == 2
+}
+
+// as is the same EPS for phones of another version.
+func (e eps) as(version int) eps {
+	e.version = version
+	return e
+}
+
+// session is one try of a phone, under either version.
+type session interface {
+	Sent() []byte
+	Open(answer []byte, now time.Time) (oracle.Grant, error)
+}
+
+// post sends the bytes of a phone.
+func (e eps) post(ctx context.Context, from string, body []byte) (conformance.Answer, error) {
+	if e.version == 1 {
+		return e.Target.(conformance.LiteralProvisioner).ProvisionV1(ctx, from, body)
+	}
+	return e.Provision(ctx, from, body)
+}
+
+// size is the length of every answer.
+func (e eps) size() int {
+	if e.version == 1 {
+		return oracle.LiteralResponseSize
+	}
+	return oracle.ResponseSize
 }
 
 // customer is an enrolled user, with what the bank has told him.
@@ -33,14 +85,29 @@ type customer struct {
 	service, user string
 }
 
-// locator and digits are the two parts of his registration code.
-func (c customer) locator() string { l, _, _ := strings.Cut(c.RegistrationCode, "-"); return l }
-func (c customer) digits() string  { _, d, _ := strings.Cut(c.RegistrationCode, "-"); return d }
+// locator and digits are the two parts of his registration code. In v1 there is no locator.
+func (c customer) locator() string {
+	l, _, found := strings.Cut(c.RegistrationCode, "-")
+	if !found {
+		return ""
+	}
+	return l
+}
+func (c customer) digits() string { return strings.TrimPrefix(c.RegistrationCode, c.locator()+"-") }
 
-// enrol makes a customer that nobody else has.
+// wishing is what is asked for a customer that nobody else has.
+func (e eps) wishing() conformance.EnrolRequest {
+	r := conformance.EnrolRequest{Service: e.Declared().Services[0], User: "mpp-" + strings.ToLower(rand.Text()[:16])}
+	if e.version == 1 {
+		r.MPP = 1
+	}
+	return r
+}
+
+// enrol makes that customer.
 func (e eps) enrol(ctx context.Context, wishes ...func(*conformance.EnrolRequest)) customer {
 	GinkgoHelper()
-	r := conformance.EnrolRequest{Service: e.Declared().Services[0], User: "mpp-" + strings.ToLower(rand.Text()[:16])}
+	r := e.wishing()
 	for _, wish := range wishes {
 		wish(&r)
 	}
@@ -61,6 +128,25 @@ func (e eps) request(c customer, knobs ...func(*oracle.Request)) *oracle.Session
 		conformance.Broken("the phone cannot build its request: %v", err)
 	}
 	return s
+}
+
+// literal is that of an honest phone of MPP v1, but for the knobs.
+func (e eps) literal(c customer, knobs ...func(*oracle.LiteralRequest)) *oracle.LiteralSession {
+	GinkgoHelper()
+	s, err := oracle.BuildLiteral(e.Pinned(), c.RegistrationCode, c.service, knobs...)
+	if err != nil {
+		conformance.Broken("the phone cannot build its request: %v", err)
+	}
+	return s
+}
+
+// honest is the request of an honest phone of the version.
+func (e eps) honest(c customer) session {
+	GinkgoHelper()
+	if e.version == 1 {
+		return e.literal(c)
+	}
+	return e.request(c)
 }
 
 // now is the time of the target where it can be told, else the machine's.
@@ -106,7 +192,7 @@ func (e eps) sendFrom(ctx context.Context, from []string, limit int, bodies [][]
 	group.SetLimit(limit)
 	for i, body := range bodies {
 		group.Go(func() (err error) {
-			answers[i], err = e.Provision(ctx, from[i], body)
+			answers[i], err = e.post(ctx, from[i], body)
 			return err
 		})
 	}
@@ -115,9 +201,9 @@ func (e eps) sendFrom(ctx context.Context, from []string, limit int, bodies [][]
 }
 
 // provision takes a request to its end: the answer, and what the phone makes of it.
-func (e eps) provision(ctx context.Context, s *oracle.Session) (conformance.Answer, oracle.Grant, error) {
+func (e eps) provision(ctx context.Context, s session) (conformance.Answer, oracle.Grant, error) {
 	GinkgoHelper()
-	answer := e.send(ctx, s.Body)[0]
+	answer := e.send(ctx, s.Sent())[0]
 	grant, err := s.Open(answer.Body, e.now())
 	return answer, grant, err
 }
@@ -125,10 +211,10 @@ func (e eps) provision(ctx context.Context, s *oracle.Session) (conformance.Answ
 // expectDelivered provisions a customer who ought to succeed.
 func (e eps) expectDelivered(ctx context.Context, c customer, what string) (conformance.Answer, oracle.Grant) {
 	GinkgoHelper()
-	return e.expectAccepted(ctx, c, e.request(c), what)
+	return e.expectAccepted(ctx, c, e.honest(c), what)
 }
 
-func (e eps) expectAccepted(ctx context.Context, c customer, s *oracle.Session, what string) (conformance.Answer, oracle.Grant) {
+func (e eps) expectAccepted(ctx context.Context, c customer, s session, what string) (conformance.Answer, oracle.Grant) {
 	GinkgoHelper()
 	answer, grant, err := e.provision(ctx, s)
 	Expect(err).NotTo(HaveOccurred(), "%s: the phone does not accept the answer", what)

@@ -5,7 +5,10 @@
 // and in the HSM's trace; codes.go, guesses.go and othereps.go the registration code; alike.go and spoken.go what refusals could tell; keys.go, block.go and
 // mutual.go who can ask and who can answer; wire.go, replay.go, hostile.go and input.go what
 // an attacker sees, repeats and changes; listeners.go, callers.go and transport.go who gets
-// in where; derivations.go, captured.go and denial.go what other products have fallen to. eps.go, refusal.go and store.go have the words that all of them use.
+// in where; derivations.go, captured.go and denial.go what other products have fallen to.
+// literal.go and literal_codes.go judge MPP v1, the text taken literally, where it is on, in
+// the same claims; stolen.go both versions. eps.go, refusal.go and store.go have the words
+// that all of them use.
 package mpp
 
 import (
@@ -23,6 +26,10 @@ func Family(p conformance.Profile) conformance.Family {
 
 func specs(t conformance.Target, p conformance.Profile) {
 	flow(t, p)
+	literalFlow(t, p)
+	literalCodes(t)
+	literalRequests(t)
+	stolen(t)
 	codes(t)
 	guesses(t)
 	alike(t)
@@ -41,6 +48,7 @@ func specs(t conformance.Target, p conformance.Profile) {
 	derivations(t)
 	captured(t)
 	denial(t)
+	literalGuesses(t) // last: what it spends is missed by no other
 }
 
 // quickly is how many positions of a message are changed in profile quick.

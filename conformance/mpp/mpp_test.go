@@ -1,6 +1,7 @@
 package mpp_test
 
 import (
+	"cmp"
 	"maps"
 	"testing"
 
@@ -37,7 +38,18 @@ func judge(t *testing.T, on conformance.Target, filter string) []conformance.Res
 	return results
 }
 
-// The reference EPS passes every claim of the family on both tokens.
+// limits are the cases in which MPP v1, taken literally, does not give what is asked; limited
+// are their claims.
+var (
+	limits = map[string]conformance.Verdict{
+		"mpp/is-not-misled-by-a-field-that-its-request-does-not-authenticate-v1": conformance.Warn,
+		"mpp/keeps-a-recorded-session-closed-to-who-steals-its-keys-later-v1":    conformance.Warn,
+	}
+	limited = map[string]bool{"ST-6.5-M2": true, "RGS-B1a-FS": true}
+)
+
+// The reference EPS passes every claim of the family on both tokens, but for the limits of
+// the text itself.
 func TestReferencePasses(t *testing.T) {
 	for name, o := range map[string]run.Options{
 		"emulator": {HSM: "emulator", Store: "sqlite"},
@@ -49,12 +61,12 @@ func TestReferencePasses(t *testing.T) {
 				if c.Status != conformance.Automated {
 					continue
 				}
-				if v := conformance.Fold(c, results); v != conformance.Pass {
+				if v := conformance.Fold(c, results); v != conformance.Pass && !limited[c.ID] {
 					t.Errorf("%s: %s", c.ID, v)
 				}
 			}
 			for _, r := range results {
-				if r.Verdict != conformance.Pass {
+				if want := cmp.Or(limits[r.ID], conformance.Pass); r.Verdict != want {
 					t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)
 				}
 			}

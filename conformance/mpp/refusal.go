@@ -25,7 +25,7 @@ type try struct {
 // refusal looks like here.
 func (e eps) expectRefused(ctx context.Context, tries ...try) []conformance.Answer {
 	GinkgoHelper()
-	bodies := [][]byte{e.unknown().Body}
+	bodies := [][]byte{e.unknown().Sent()}
 	for _, t := range tries {
 		bodies = append(bodies, t.body)
 	}
@@ -38,23 +38,29 @@ func (e eps) expectRefused(ctx context.Context, tries ...try) []conformance.Answ
 	return answers
 }
 
-// unknown is the request of a phone with a code that was never issued: no locator has a U.
-func (e eps) unknown() *oracle.Session {
+// unknown is the request of a phone with a code that was never issued: no locator has a U,
+// and no code more digits than are declared.
+func (e eps) unknown() session {
 	GinkgoHelper()
 	c := customer{service: e.Declared().Services[0]}
-	c.RegistrationCode = "UUUUUUUU-" + strings.Repeat("0", max(1, e.Declared().CodeDigits))
+	c.RegistrationCode = strings.Repeat("0", max(1, e.Declared().CodeDigits))
+	if e.version == 1 {
+		return e.literal(c)
+	}
+	c.RegistrationCode = "UUUUUUUU-" + c.RegistrationCode
 	return e.request(c)
 }
 
 // beRefused matches an answer that is the uniform refusal of PROTOCOL.md §1.
 func (e eps) beRefused(like http.Header) *uniform {
-	return &uniform{like: like, quantum: e.Declared().RefusalQuantum, stranger: e.unknown()}
+	return &uniform{like: like, size: e.size(), quantum: e.Declared().RefusalQuantum, stranger: e.unknown()}
 }
 
 type uniform struct {
 	like     http.Header
+	size     int // of the body
 	quantum  time.Duration
-	stranger *oracle.Session // any phone sees that an answer is none
+	stranger session // any phone sees that an answer is none
 	why      string
 }
 
@@ -72,7 +78,7 @@ func (u *uniform) differs(a conformance.Answer) string {
 	switch _, err := u.stranger.Open(a.Body, time.Now()); {
 	case a.Status != http.StatusOK:
 		return fmt.Sprintf("HTTP %d", a.Status)
-	case len(a.Body) != oracle.ResponseSize:
+	case len(a.Body) != u.size:
 		return fmt.Sprintf("%d bytes", len(a.Body))
 	case err != oracle.BadShape:
 		return "an answer that a phone can read"

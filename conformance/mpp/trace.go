@@ -37,14 +37,21 @@ func (t trace) made() []uint {
 	return handles
 }
 
-// expectOneUse finds the one call that uses the private key, and gives the handle of S.
-func (t trace) expectOneUse(private uint) uint {
+// expectOneCall finds the one call that uses the private key.
+func (t trace) expectOneCall(private uint, function string) trace {
 	GinkgoHelper()
 	uses := slices.DeleteFunc(slices.Clone(t), func(c conformance.HSMCall) bool {
 		return !slices.Contains(c.Objects, private) || c.Function == "C_GetAttributeValue"
 	})
 	Expect(uses).To(HaveLen(1), "uses of the private key in one provisioning")
-	Expect(conformance.Public(uses[0].Function)).To(Equal(conformance.Public("C_UnwrapKey")), "use of the private key")
+	Expect(conformance.Public(uses[0].Function)).To(Equal(conformance.Public(function)), "use of the private key")
+	return uses
+}
+
+// expectOneUse gives the handle of S, which the private key unwraps.
+func (t trace) expectOneUse(private uint) uint {
+	GinkgoHelper()
+	uses := t.expectOneCall(private, "C_UnwrapKey")
 	expectKept(uses[0], "S", "CKA_DERIVE")
 	Expect(uses[0].Made).To(HaveLen(1), "handles of S")
 	return uses[0].Made[0]
@@ -58,13 +65,25 @@ func (t trace) expectWrappedThenSigned() {
 	GinkgoHelper()
 	secrets := unwrappedByRSA(t)
 	Expect(secrets).To(HaveLen(1), "keys that came out of the RSA block")
-	derived := t.derivedFrom(secrets[0])
-	wraps, signs := t.of("C_WrapKey", derived...), t.of("C_SignInit", derived...)
+	t.expectUsed(t.derivedFrom(secrets[0]))
+}
+
+// imported gives the keys that the host has brought in.
+func (t trace) imported() []uint {
+	return slices.DeleteFunc(slices.Clone(t), func(c conformance.HSMCall) bool {
+		return c.Function != "C_CreateObject" && c.Function != "C_UnwrapKey"
+	}).made()
+}
+
+// expectUsed: of the keys of a session one wraps C, and then another signs.
+func (t trace) expectUsed(session []uint) {
+	GinkgoHelper()
+	wraps, signs := t.of("C_WrapKey", session...), t.of("C_SignInit", session...)
 	Expect(wraps).To(HaveLen(1), "keys wrapped under a key of this session")
 	Expect(signs).NotTo(BeEmpty(), "HMACs under a key of this session")
 	kc, kt := wraps[0].Objects[0], signs[len(signs)-1].Objects[0]
 	Expect(kt == kc).To(BeFalse(), "one key encrypts and authenticates")
-	for key, c := range t.makers(derived) {
+	for key, c := range t.makers([]uint{kc, kt}) {
 		expectKept(c, "a key of the session", map[bool]string{true: "CKA_WRAP", false: "CKA_SIGN"}[key == kc])
 	}
 	Expect(t.of("C_UnwrapKey", t.of("C_DeriveKey", t.handles()...).made()...).made()).To(
@@ -131,18 +150,38 @@ func expectKept(c conformance.HSMCall, name, use string) {
 	}
 }
 
-// privateKey is what the EPS's private key has to be.
+// privateKey is what the EPS's private key has to be, beside its one use.
 var privateKey = []struct {
 	attribute uint
 	want      bool
 }{
 	{pkcs11.CKA_SENSITIVE, true}, {pkcs11.CKA_ALWAYS_SENSITIVE, true},
 	{pkcs11.CKA_EXTRACTABLE, false}, {pkcs11.CKA_NEVER_EXTRACTABLE, true},
-	{pkcs11.CKA_UNWRAP, true}, {pkcs11.CKA_DECRYPT, false}, {pkcs11.CKA_SIGN, false}, {pkcs11.CKA_DERIVE, false},
+	{pkcs11.CKA_SIGN, false}, {pkcs11.CKA_DERIVE, false},
 }
 
-// expectPrivateKey finds the other half of public in the EPS's HSM and looks at it.
-func expectPrivateKey(ctx context.Context, t conformance.Target, public *rsa.PublicKey) uint {
+// expectPrivateKey finds the other half of public in the EPS's HSM and looks at it: it may
+// do use, and nothing else.
+func expectPrivateKey(ctx context.Context, t conformance.Target, public *rsa.PublicKey, use uint) uint {
+	GinkgoHelper()
+	want := map[uint]bool{pkcs11.CKA_UNWRAP: use == pkcs11.CKA_UNWRAP, pkcs11.CKA_DECRYPT: use == pkcs11.CKA_DECRYPT}
+	for _, p := range privateKey {
+		want[p.attribute] = p.want
+	}
+	var found uint
+	withPrivateKey(ctx, t, public, func(m cryptoki.Module, session pkcs11.SessionHandle, key pkcs11.ObjectHandle) {
+		found = uint(key)
+		for attribute, want := range want {
+			got, err := m.GetAttributeValue(session, key, []*pkcs11.Attribute{pkcs11.NewAttribute(attribute, nil)})
+			Expect(err).NotTo(HaveOccurred(), "C_GetAttributeValue")
+			Expect(got[0].Value[0] == 1).To(Equal(want), "the private key: %s", cryptoki.AttributeName(attribute))
+		}
+	})
+	return found
+}
+
+// withPrivateKey opens a session on the EPS's HSM and finds the other half of public there.
+func withPrivateKey(ctx context.Context, t conformance.Target, public *rsa.PublicKey, use func(cryptoki.Module, pkcs11.SessionHandle, pkcs11.ObjectHandle)) {
 	GinkgoHelper()
 	slot, err := t.(conformance.HSMObjects).HSM(ctx, "eps")
 	if err != nil {
@@ -162,10 +201,5 @@ func expectPrivateKey(ctx context.Context, t conformance.Target, public *rsa.Pub
 	Expect(err).NotTo(HaveOccurred(), "C_FindObjects")
 	Expect(m.FindObjectsFinal(session)).To(Succeed(), "C_FindObjectsFinal")
 	Expect(found).To(HaveLen(1), "private keys of the EPS's public key in its HSM")
-	for _, p := range privateKey {
-		got, err := m.GetAttributeValue(session, found[0], []*pkcs11.Attribute{pkcs11.NewAttribute(p.attribute, nil)})
-		Expect(err).NotTo(HaveOccurred(), "C_GetAttributeValue")
-		Expect(got[0].Value[0] == 1).To(Equal(p.want), "the private key: %s", cryptoki.AttributeName(p.attribute))
-	}
-	return uint(found[0])
+	use(m, session, found[0])
 }

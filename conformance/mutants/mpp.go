@@ -15,8 +15,8 @@ import (
 
 // provisioning are the mutants of the claims that family mpp judges: of the registration
 // code and its records (here), of the HSM's part (mpp_hsm.go), of what is on the wire
-// (mpp_wire.go), and of who gets in where (mpp_callers.go).
-var provisioning = slices.Concat(provisioningCodes, provisioningHSM, provisioningWire, provisioningCallers)
+// (mpp_wire.go), of who gets in where (mpp_callers.go), and of MPP v1 (mpp_literal.go).
+var provisioning = slices.Concat(provisioningCodes, provisioningHSM, provisioningWire, provisioningCallers, provisioningLiteral)
 
 // provisioningCodes are the mutants of the registration code and what is kept of it.
 var provisioningCodes = []Mutant{
@@ -116,7 +116,7 @@ var provisioningCodes = []Mutant{
 	{
 		Name:   "the random source stands still",
 		About:  "Each ephemeral key of the EPS is drawn from the same bytes.",
-		Claims: []string{"ST-KEY-K1K2"},
+		Claims: []string{"ST-KEY-K1K2", "RGS-B1a-FS"},
 		Reason: "two sessions have the same ephemeral key of the EPS",
 		Break:  inProvisioning(func(p *mpp.Parts) { p.Random = still{} }),
 	},

@@ -13,6 +13,8 @@ import (
 
 	"github.com/epsbench/epsbench/reference/api/problem"
 	"github.com/epsbench/epsbench/reference/mpp"
+	"github.com/epsbench/epsbench/reference/mpp/wire"
+	"github.com/epsbench/epsbench/reference/mpp/wire1"
 )
 
 // provisioningWire are the mutants of what is on the wire, and of what is made of it.
@@ -84,17 +86,23 @@ func on(name string, wrap func(http.Handler) http.Handler) func(string, http.Han
 	}
 }
 
-// onRefusals changes header and body of each answer that is no grant: those begin with an array
-// of a header of 134 bytes (PROTOCOL.md §5).
+// grants begin with an array of a header of 134 bytes (PROTOCOL.md §5), in v1 of a body of 552
+// (PROTOCOL-1.md §5).
+var grants = map[string][]byte{wire.Path: {0x82, 0x58, 0x86}, wire1.Path: {0x82, 0x59, 0x02, 0x28}}
+
+// onRefusals changes header and body of each answer of MPP v2 that is no grant.
 func onRefusals(change func(http.Header, []byte) []byte) func(*Seams) {
-	granted := []byte{0x82, 0x58, 0x86}
+	return onRefusalsOf(wire.Path, change)
+}
+
+func onRefusalsOf(path string, change func(http.Header, []byte) []byte) func(*Seams) {
 	return func(s *Seams) {
 		s.Wrap = on("public", func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				kept := &keptAnswer{ResponseWriter: w}
 				h.ServeHTTP(kept, r)
 				body := kept.body.Bytes()
-				if kept.status == http.StatusOK && !bytes.HasPrefix(body, granted) {
+				if kept.status == http.StatusOK && r.URL.Path == path && !bytes.HasPrefix(body, grants[path]) {
 					body = change(w.Header(), body)
 				}
 				w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
+
+	"github.com/epsbench/epsbench/conformance"
 )
 
 // Refusal is why a phone does not accept an answer.
@@ -101,6 +103,16 @@ const skew = 10 * time.Minute
 
 // Open is what an honest phone makes of an answer that comes at now. The error is a Refusal.
 func (s *Session) Open(answer []byte, now time.Time) (Grant, error) {
+	return s.open(answer, now, func(point *ecdh.PublicKey) ([]byte, error) { return s.Request.Ephemeral.ECDH(point) })
+}
+
+// Robbed is what a thief makes of a recorded answer who has S but neither ephemeral key: z
+// is what he takes for their secret.
+func (s *Session) Robbed(answer, z []byte, now time.Time) (Grant, error) {
+	return s.open(answer, now, func(*ecdh.PublicKey) ([]byte, error) { return z, nil })
+}
+
+func (s *Session) open(answer []byte, now time.Time, secret func(*ecdh.PublicKey) ([]byte, error)) (Grant, error) {
 	var m message
 	var h responseHeader
 	if len(answer) != ResponseSize || decode(answer, &m) != nil || decode(m.Header, &h) != nil {
@@ -113,7 +125,11 @@ func (s *Session) Open(answer []byte, now time.Time) (Grant, error) {
 	if err != nil {
 		return Grant{}, BadPoint
 	}
-	k, err := s.responseKey(m.Header, s.Request.Ephemeral, point)
+	z, err := secret(point)
+	if err != nil {
+		return Grant{}, BadPoint
+	}
+	k, err := s.responseKey(m.Header, z)
 	if err != nil {
 		return Grant{}, BadPoint
 	}
@@ -125,7 +141,7 @@ func (s *Session) Open(answer []byte, now time.Time) (Grant, error) {
 	if !ok {
 		return Grant{}, BadGrant
 	}
-	return s.take(g, now)
+	return g.take(s.pinned, s.Request.Service, s.keys.c, now)
 }
 
 // compare looks at what the phone knows before it has any key.
@@ -143,12 +159,8 @@ func (s *Session) compare(h responseHeader) Refusal {
 	return ""
 }
 
-// responseKey is K_rsp of §3, from either side: own is one's ephemeral key, theirs the other's.
-func (s *Session) responseKey(header []byte, own *ecdh.PrivateKey, theirs *ecdh.PublicKey) ([]byte, error) {
-	z, err := own.ECDH(theirs)
-	if err != nil {
-		return nil, err
-	}
+// responseKey is K_rsp of §3, with z the secret of both ephemeral keys.
+func (s *Session) responseKey(header, z []byte) ([]byte, error) {
 	return hkdf.Key(sha256.New, z, s.keys.mac("rsp", sha256.Sum256(header)), "epsbench-mpp/2 response", 32)
 }
 
@@ -191,19 +203,20 @@ func (g Grant) wellFormed() bool {
 		g.PINDigits >= 4 && g.PINDigits <= 12
 }
 
-// take checks what the grant says against what the phone knows, and unwraps C.
-func (s *Session) take(g Grant, now time.Time) (Grant, error) {
+// take checks what the grant says against what the phone knows, and unwraps C under K_c,
+// which is K1.
+func (g Grant) take(pinned conformance.Pinned, service string, kc []byte, now time.Time) (Grant, error) {
 	switch {
-	case g.EPS != s.pinned.EPS:
+	case g.EPS != pinned.EPS:
 		return Grant{}, BadEPS
-	case g.Service != s.Request.Service:
+	case g.Service != service:
 		return Grant{}, BadService
-	case g.KDF != PBKDF2 || g.Iterations < s.pinned.MinIterations || g.Iterations < 1:
+	case g.KDF != PBKDF2 || g.Iterations < pinned.MinIterations || g.Iterations < 1:
 		return Grant{}, BadKDF
 	case now.Sub(time.Unix(g.Time, 0)).Abs() > skew:
 		return Grant{}, BadTime
 	}
-	c, err := Unwrap(s.keys.c, g.W)
+	c, err := Unwrap(kc, g.W)
 	if err != nil {
 		return Grant{}, BadWrap
 	}
@@ -244,7 +257,11 @@ func (s *Session) Answer(g Grant, c []byte) ([]byte, error) {
 }
 
 func (s *Session) sealAnswer(header, grant []byte, own *ecdh.PrivateKey) ([]byte, error) {
-	k, err := s.responseKey(header, own, s.Request.Ephemeral.PublicKey())
+	z, err := own.ECDH(s.Request.Ephemeral.PublicKey())
+	if err != nil {
+		return nil, err
+	}
+	k, err := s.responseKey(header, z)
 	if err != nil {
 		return nil, err
 	}

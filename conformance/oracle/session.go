@@ -65,6 +65,9 @@ type keys struct{ t, c []byte }
 // Keys gives K_t and K_c, for suites that look for them where they must not be.
 func (s *Session) Keys() (kt, kc []byte) { return s.keys.t, s.keys.c }
 
+// Sent is what is to be posted.
+func (s *Session) Sent() []byte { return s.Body }
+
 // Build makes the request of a phone that pins p, for a registration code
 // ("LOCATOR-DIGITS") of a service. S, the nonce and the ephemeral pair are new each time
 // unless a knob reuses old ones.

@@ -62,10 +62,11 @@ func (s *Service) Reissue(ctx context.Context, id reference.TokenID, actor strin
 	if err != nil {
 		return Result{}, err
 	}
-	w := wanted{old.MPP, s.config.CodeDigits, s.config.Validity}
+	w := wanted{old.MPP, s.config.CodeDigits, 0}
 	if !slices.Contains(s.config.Versions, w.mpp) {
 		w.mpp = slices.Max(s.config.Versions)
 	}
+	w.validity = s.config.validity(w.mpp)
 	for range 3 {
 		code, err := s.newCode(ctx, t, w)
 		if err != nil {

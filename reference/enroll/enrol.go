@@ -82,8 +82,8 @@ func (s *Service) complete(r Request) Request {
 	r.Suite = or(r.Suite, s.config.Suite)
 	r.PINDigits = or(r.PINDigits, s.config.PINDigits)
 	r.CodeDigits = or(r.CodeDigits, s.config.CodeDigits)
-	r.Validity = or(r.Validity, s.config.Validity)
 	r.MPP = or(r.MPP, slices.Max(s.config.Versions))
+	r.Validity = or(r.Validity, s.config.validity(r.MPP))
 	r.Actor = or(r.Actor, "system")
 	return r
 }

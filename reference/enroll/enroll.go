@@ -54,8 +54,8 @@ type Config struct {
 	Iterations    int           // of PBKDF2
 	CreateTimeout time.Duration // of the authentication server's answer
 
-	Versions []int // of MPP that codes are made for; the highest where the bank does not say
-	Guessing Guessing
+	Versions []int    // of MPP that codes are made for; the highest where the bank does not say
+	Guessing Guessing // of version 1
 }
 
 // maxValidity bounds how long a registration code may live.
@@ -87,13 +87,17 @@ func (c Config) check() error {
 		return fmt.Errorf("enrolment: an authentication server, iterations and a time-out are wanted: %w", reference.ErrInvalid)
 	}
 	if slices.Contains(c.Versions, literal) {
-		if err := CheckGuessing(c.CodeDigits, c.Validity, c.Guessing); err != nil {
+		if err := CheckGuessing(c.CodeDigits, c.Guessing); err != nil {
 			return err
 		}
 	}
-	return c.checkRequest(Request{
-		Suite: c.Suite, PINDigits: c.PINDigits, CodeDigits: c.CodeDigits, Validity: c.Validity, MPP: slices.Max(c.Versions),
-	})
+	for _, v := range c.Versions {
+		r := Request{Suite: c.Suite, PINDigits: c.PINDigits, CodeDigits: c.CodeDigits, Validity: c.validity(v), MPP: v}
+		if err := c.checkRequest(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkRequest holds for what the bank may choose too.

@@ -12,23 +12,22 @@ import (
 // tried against each that is live.
 const literal = 1
 
-// Guessing is what delays guesses at codes without a locator, from all addresses
-// together: Burst failures at once, then Rate a second.
+// Guessing is what bounds guesses at codes without a locator, from all addresses
+// together: Burst failures at once, then Rate a second, while a code lives.
 type Guessing struct {
-	Rate  float64
-	Burst int
+	Rate     float64
+	Burst    int
+	Validity time.Duration // of a code; the bank may ask for less
 }
 
 // Tries is how many guesses it admits during one code's life.
-func (g Guessing) Tries(life time.Duration) int64 {
-	return int64(g.Burst) + int64(g.Rate*life.Seconds()) + 1
+func (g Guessing) Tries() int64 {
+	return int64(g.Burst) + int64(g.Rate*g.Validity.Seconds()) + 1
 }
 
 // Live is how many codes of so many digits may be live at once, so that a guess succeeds
 // with 2^-11 at most in that time (RGS RecomTauxFausseAcceptation).
-func (g Guessing) Live(digits int, life time.Duration) int64 {
-	return space(digits) / falseAcceptance / g.Tries(life)
-}
+func (g Guessing) Live(digits int) int64 { return space(digits) / falseAcceptance / g.Tries() }
 
 // falseAcceptance is 1/2^-11.
 const falseAcceptance = 2048
@@ -43,14 +42,22 @@ func space(digits int) int64 {
 }
 
 // CheckGuessing refuses a configuration that could issue no code without a locator.
-func CheckGuessing(digits int, validity time.Duration, g Guessing) error {
-	if g.Rate <= 0 || g.Burst < 1 {
+func CheckGuessing(digits int, g Guessing) error {
+	if g.Rate <= 0 || g.Burst < 1 || g.Validity <= 0 || g.Validity > maxValidity {
 		return fmt.Errorf("guesses at codes of MPP v1 have no limit: %w", reference.ErrInvalid)
 	}
-	if g.Live(digits, validity) < 1 {
-		return fmt.Errorf("code: %d digits bear no guessing for %v at %g failures a second, and MPP v1 has no locator: %w", digits, validity, g.Rate, reference.ErrInvalid)
+	if g.Live(digits) < 1 {
+		return fmt.Errorf("code: %d digits bear no guessing for %v at %g failures a second, and MPP v1 has no locator: %w", digits, g.Validity, g.Rate, reference.ErrInvalid)
 	}
 	return nil
+}
+
+// validity is how long a code of a version lives where the bank does not say.
+func (c Config) validity(mpp int) time.Duration {
+	if mpp == literal {
+		return c.Guessing.Validity
+	}
+	return c.Validity
 }
 
 // checkLiteral: codes that are longer, or live for less, than the configuration's only
@@ -59,8 +66,8 @@ func (c Config) checkLiteral(r Request) error {
 	if r.CodeDigits < c.CodeDigits || r.CodeDigits > reference.MaxCodeDigits {
 		return fmt.Errorf("code: for MPP v1 want %d to %d digits: %w", c.CodeDigits, reference.MaxCodeDigits, reference.ErrInvalid)
 	}
-	if r.Validity > c.Validity {
-		return fmt.Errorf("validity: for MPP v1 want up to %v: %w", c.Validity, reference.ErrInvalid)
+	if r.Validity > c.Guessing.Validity {
+		return fmt.Errorf("validity: for MPP v1 want up to %v: %w", c.Guessing.Validity, reference.ErrInvalid)
 	}
 	return nil
 }
@@ -75,7 +82,7 @@ func (s *Service) room(tx store.Reader, c reference.RegistrationCode) error {
 	if err != nil {
 		return err
 	}
-	if most := s.config.Guessing.Live(s.config.CodeDigits, s.config.Validity); int64(live) >= most {
+	if most := s.config.Guessing.Live(s.config.CodeDigits); int64(live) >= most {
 		return fmt.Errorf("%d registration codes of MPP v1 are live, and guessing allows no more: %w", live, reference.ErrUnavailable)
 	}
 	return nil

@@ -28,7 +28,7 @@ import (
 // both turns on both versions; codes are for v1 unless a test asks for others.
 func (w *world) both(t testing.TB) *world {
 	t.Helper()
-	w.Config.Versions, w.Config.Guessing = []int{1, 2}, enroll.Guessing{Rate: 1, Burst: 10_000}
+	w.Config.Versions, w.Config.Guessing = []int{1, 2}, enroll.Guessing{Rate: 1, Burst: 10_000, Validity: 24 * time.Hour}
 	w.Renew(t)
 	w.config.Versions, w.config.TotalBurst = []int{1, 2}, 10_000
 	w.renew(t)
@@ -283,7 +283,7 @@ func TestLiteralFailuresAreLimitedInTotal(t *testing.T) {
 // Codes without a locator are issued while a guess at all of them stays unlikely.
 func TestIssuingStopsWhereGuessingWouldSucceed(t *testing.T) {
 	w := newWorld(t).both(t)
-	w.Config.Guessing = enroll.Guessing{Rate: 100, Burst: 10_000_000} // 2 codes in 10^11/2048
+	w.Config.Guessing = enroll.Guessing{Rate: 100, Burst: 10_000_000, Validity: 24 * time.Hour} // 2 codes in 10^11/2048
 	w.Renew(t)
 	for _, user := range []reference.User{"ada", "bob"} {
 		w.enrolV1(t, user)

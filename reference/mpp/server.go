@@ -183,14 +183,14 @@ func (s *Server) Provision(ctx context.Context, version int, source string, body
 		s.parts.Rejects.Count(source)
 		return answer, false
 	}
-	failed := false
+	failed, guessed := false, true // unless it turns out otherwise
 	defer func() { s.gate.leave(v, failed, s.parts.Waiter.Now()) }()
 	s.parts.Waiter.Sleep(ctx, v.delay)
 	if version == 1 {
 		if s.total.enter(ctx, s.parts.Waiter) != nil {
 			return answer, false
 		}
-		defer func() { s.total.leave(!granted, s.parts.Waiter.Now()) }()
+		defer func() { s.total.leave(guessed, s.parts.Waiter.Now()) }()
 	}
 	if s.gate.run(ctx) != nil {
 		return answer, false
@@ -201,7 +201,9 @@ func (s *Server) Provision(ctx context.Context, version int, source string, body
 		s.parts.Log.ErrorContext(ctx, "provisioning", "error", err)
 		return answer, false
 	}
-	if failed = a.cause != ""; failed {
+	failed = a.cause != ""
+	guessed = failed && a.known
+	if failed {
 		return answer, false
 	}
 	return a.answer, true

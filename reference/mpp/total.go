@@ -8,10 +8,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// turnstile bounds the failures of a version whose codes have no locator, whatever
-// addresses they come from: a guess there is tried against every live code. A request
-// holds a token while it is judged and gives it back if it was granted, so that never
-// more are judged at once than may fail.
+// turnstile bounds the guesses of a version whose codes have no locator, whatever
+// addresses they come from: one there is tried against every live code. A request holds a
+// token while it is judged and gives it back unless it was a guess, so that never more
+// are judged at once than may fail.
 type turnstile struct {
 	mu     sync.Mutex
 	bucket *rate.Limiter
@@ -51,11 +51,11 @@ func (t *turnstile) take(now time.Time) time.Duration {
 }
 
 // leave ends the judgement of a request.
-func (t *turnstile) leave(failed bool, now time.Time) {
+func (t *turnstile) leave(guessed bool, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held--
-	if failed {
+	if guessed {
 		t.bucket.ReserveN(now, 1)
 	}
 }

@@ -99,6 +99,8 @@ type Code struct {
 	Digits   int           `yaml:"digits"`
 	Validity time.Duration `yaml:"validity"`
 	Failures int           `yaml:"failures"` // that kill it
+
+	V1Validity time.Duration `yaml:"v1_validity"` // of one for MPP v1
 }
 
 // MPP says which versions of the provisioning protocol are on: 2, or 1, the literal
@@ -140,7 +142,7 @@ func Default() Config {
 			Certificate: "pki/eps-plugin.pem", Key: "pki/eps-plugin.key", Timeout: 5 * time.Second,
 		},
 		Token: Token{Suite: "HOTP-SHA256-6", PINDigits: 6},
-		Code:  Code{Digits: 11, Validity: 24 * time.Hour, Failures: 5},
+		Code:  Code{Digits: 11, Validity: 24 * time.Hour, Failures: 5, V1Validity: 24 * time.Hour},
 		MPP:   MPP{Versions: []int{2}},
 		KDF:   KDF{Iterations: 100_000},
 		Limits: Limits{

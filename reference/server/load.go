@@ -148,8 +148,8 @@ func (c Config) Check() error {
 		{c.Limits.BankBody > 0 && c.Limits.SourceRate > 0 && c.Limits.SourceBurst > 0 && c.Limits.Queue > 0 &&
 			c.Limits.V1Rate > 0 && c.Limits.V1Burst > 0, "limits: must be more than zero"},
 		{versions(c.MPP.Versions), "mpp.versions: want 1, 2 or both, each once"},
-		{!slices.Contains(c.MPP.Versions, 1) || enroll.CheckGuessing(c.Code.Digits, c.Code.Validity, c.guessing()) == nil,
-			"mpp.versions: with 1, no code could ever be issued: limits.v1_burst and limits.v1_rate × registration_code.validity admit more than 10^digits/2048 guesses"},
+		{!slices.Contains(c.MPP.Versions, 1) || enroll.CheckGuessing(c.Code.Digits, c.guessing()) == nil,
+			"mpp.versions: with 1, no code could ever be issued: limits.v1_burst and limits.v1_rate × registration_code.v1_validity admit more than 10^digits/2048 guesses"},
 	}, c.Store.rules()...))
 }
 
@@ -160,7 +160,7 @@ func versions(of []int) bool {
 
 // guessing is the limit on guesses at codes of MPP v1.
 func (c Config) guessing() enroll.Guessing {
-	return enroll.Guessing{Rate: c.Limits.V1Rate, Burst: c.Limits.V1Burst}
+	return enroll.Guessing{Rate: c.Limits.V1Rate, Burst: c.Limits.V1Burst, Validity: c.Code.V1Validity}
 }
 
 func (c AuthServerConfig) check() error {
