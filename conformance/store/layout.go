@@ -29,6 +29,7 @@ var keys = map[string][]key{
 		{label: `PLK/.+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}},
 		{label: `PLK-R/.+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_VERIFY}},
 		{label: `MPP/2`, class: pkcs11.CKO_PRIVATE_KEY, uses: []uint{pkcs11.CKA_UNWRAP}, born: true},
+		{label: `MPP/1`, class: pkcs11.CKO_PRIVATE_KEY, uses: []uint{pkcs11.CKA_DECRYPT}, born: true},
 	},
 	"authserver": {
 		{label: `ASK`, class: pkcs11.CKO_SECRET_KEY, uses: both, born: true},
