@@ -150,7 +150,7 @@ func (e eps) stopsIssuing(ctx context.Context) {
 		var made conformance.Enrolled
 		r := e.wishing()
 		if made, refusal = e.Enrol(ctx, r); refusal == nil {
-			issued = append(issued, customer{made, r.Service})
+			issued = append(issued, customer{made, r.Service, r.User})
 		}
 	}
 	Expect(len(issued)).To(BeNumerically("<=", most), "live codes without a locator, with %g guesses while one lives and %d digits (v1)", tries, d.CodeDigits)

@@ -94,7 +94,7 @@ var provisioningLiteral = []Mutant{
 		Reason: "live codes without a locator",
 		Break: func(s *Seams) {
 			s.Enroll = func(p *enroll.Parts) {
-				p.Store = changing(p.Store, func(tx store.Tx) store.Tx { return uncounted{tx} })
+				p.Store = changing(p.Store, func(tx store.Tx) store.Tx { return freeGuesses{tx} })
 			}
 		},
 	},
@@ -217,6 +217,6 @@ func (m reindexed) Sign(sh pkcs11.SessionHandle, data []byte) ([]byte, error) {
 	return m.Module.Sign(sh, data)
 }
 
-type uncounted struct{ store.Tx }
+type freeGuesses struct{ store.Tx }
 
-func (uncounted) GuessableCodes(time.Time) (int, error) { return 0, nil }
+func (freeGuesses) GuessableCodes(time.Time) (int, error) { return 0, nil }
