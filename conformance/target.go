@@ -31,12 +31,13 @@ type Target interface {
 
 // Identity is what was judged, for the head of the report.
 type Identity struct {
-	Kind    Kind              `json:"kind"`
-	Name    string            `json:"name"`
-	Version string            `json:"version"`
-	Profile string            `json:"profile,omitempty"` // of what it stores, where it has more than one
-	HSM     map[string]string `json:"hsm"`               // kind, library, model, firmware, one entry a strategy
-	Store   map[string]string `json:"store"`             // engine, version
+	Kind     Kind              `json:"kind"`
+	Name     string            `json:"name"`
+	Version  string            `json:"version"`
+	Profile  string            `json:"profile,omitempty"`  // of what it stores, where it has more than one
+	Settings string            `json:"settings,omitempty"` // what is cheaper than in production, for people
+	HSM      map[string]string `json:"hsm"`                // kind, library, model, firmware, one entry a strategy
+	Store    map[string]string `json:"store"`              // engine, version
 	// AuthServer is the authentication server's name and version.
 	AuthServer map[string]string `json:"authserver,omitempty"`
 }

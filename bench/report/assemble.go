@@ -25,6 +25,9 @@ func Assemble(in Input) Report {
 	r := Report{Schema: Schema, Run: in.Run}
 	id := in.Identity
 	r.Run.Target = map[string]string{"kind": string(id.Kind), "name": id.Name, "version": id.Version}
+	if id.Settings != "" {
+		r.Run.Target["settings"] = id.Settings
+	}
 	if id.Profile != "" {
 		r.Run.Target["profile"] = id.Profile
 	}

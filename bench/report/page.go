@@ -126,6 +126,7 @@ func facts(r Report) []fact {
 		{"Store", sentence(r.Run.Store)},
 		{"Stores", r.Run.Target["profile"]},
 		{"Profile", r.Run.Profile},
+		{"Settings", r.Run.Target["settings"]},
 		{"Seed", fmt.Sprint(r.Run.Seed)},
 		{"Date", r.Run.Started.UTC().Format("2 January 2006, 15:04 UTC")},
 		{"Duration", seconds(r.Run.Seconds)},

@@ -26,7 +26,7 @@ type Config struct {
 	Out      string  // directory; logs go to logs/ in it
 	Version  string  // of epsbench
 	Repeat   string  // the command that repeats this run
-	Parallel int     // children at once; 0: as many as cores
+	Parallel int     // children at once; 0: one more than cores
 	Limit    time.Duration
 	Command  func() *exec.Cmd // nil: this program again
 }
@@ -119,7 +119,7 @@ func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(
 		}
 	}
 	if pool.Parallel == 0 {
-		pool.Parallel = runtime.GOMAXPROCS(0)
+		pool.Parallel = runtime.GOMAXPROCS(0) + 1 // refusals wait for their grid: there is time between
 	}
 	if pool.Limit == 0 {
 		pool.Limit = limits[c.Options.Profile]

@@ -74,7 +74,7 @@ func (s *system) initialise(ctx context.Context) (err error) {
 	if err := keys.Init(ctx, ours, s.stores.eps, s.keyOptions()); err != nil {
 		return err
 	}
-	if err := keys.InitAuthServer(ctx, theirs, keys.Options{}); err != nil {
+	if err := keys.InitAuthServer(ctx, theirs, keys.Options{RSABits: rsaBits[s.options.Profile]}); err != nil {
 		return err
 	}
 	offer, err := keys.OfferOf(ctx, theirs, server.DefaultAuthServer().Name)
@@ -91,7 +91,7 @@ func (s *system) initialise(ctx context.Context) (err error) {
 // keyOptions are those of the profile. The literal one has MPP v1 in its keystore; the bench's
 // phones speak v2.
 func (s *system) keyOptions() keys.Options {
-	o := keys.Options{Profile: s.profile, MPP: s.versions()}
+	o := keys.Options{RSABits: rsaBits[s.options.Profile], Profile: s.profile, MPP: s.versions()}
 	if s.seams.Keys != nil {
 		s.seams.Keys(&o)
 	}

@@ -188,6 +188,7 @@ func (s *system) Identity() conformance.Identity {
 			"model": token.Model, "firmware": token.Firmware,
 		},
 		Profile:    string(s.profile),
+		Settings:   settings[s.options.Profile],
 		Store:      map[string]string{},
 		AuthServer: map[string]string{"name": server.DefaultAuthServer().Name, "version": server.Version},
 	}

@@ -75,7 +75,7 @@ func (s *screen) family(r report.Report, e report.Ended) {
 		words, painted = append(words, word), append(painted, s.paint(dim, word))
 	}
 	gap := strings.Repeat(" ", max(0, 24-len([]rune(strings.Join(words, "  ")))))
-	s.print("  %-8s %3d %s %5d %s   %s%s %6.1f s\n", e.Family, claims, many(claims, "claim", 6), cases, many(cases, "case", 5),
+	s.print("  %-10s %3d %s %5d %s   %s%s %6.1f s\n", e.Family, claims, many(claims, "claim", 6), cases, many(cases, "case", 5),
 		strings.Join(painted, "  "), gap, e.Seconds)
 }
 
