@@ -45,8 +45,11 @@ func openV1(t conformance.Target) eps {
 	return e
 }
 
-// serves says whether a version is on.
+// serves says whether a version is on, and can be spoken.
 func (e eps) serves(version int) bool {
+	if _, speaks := e.Target.(conformance.LiteralProvisioner); version == 1 && !speaks {
+		return false
+	}
 	on := e.Declared().MPP
 	return slices.Contains(on, version) || len(on) == 0 && version == 2
 }
