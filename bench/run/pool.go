@@ -1,8 +1,10 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 )
@@ -37,7 +39,8 @@ func (p Pool) Run(ctx context.Context, jobs []Job, watch func(Event)) []Outcome 
 	outcomes := make([]Outcome, len(jobs))
 	turns := make(chan struct{}, max(p.Parallel, 1))
 	var all sync.WaitGroup
-	for i, job := range jobs {
+	for _, i := range longestFirst(jobs) {
+		job := jobs[i]
 		turns <- struct{}{}
 		all.Go(func() {
 			defer func() { <-turns }()
@@ -52,6 +55,16 @@ func (p Pool) Run(ctx context.Context, jobs []Job, watch func(Event)) []Outcome 
 	}
 	all.Wait()
 	return outcomes
+}
+
+// longestFirst gives the places of jobs in the order to begin them.
+func longestFirst(jobs []Job) []int {
+	order := make([]int, len(jobs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(jobs[b].Long, jobs[a].Long) })
+	return order
 }
 
 func (p Pool) one(ctx context.Context, job Job, tell func(Event)) Outcome {

@@ -30,6 +30,7 @@ type Registry struct {
 type Suite struct {
 	Name  string
 	About string // one line for `epsbench list suites`
+	Long  int    // about how many seconds quick takes: who takes longest begins first
 	// Family gives the specs for a profile.
 	Family func(conformance.Profile) conformance.Family
 }

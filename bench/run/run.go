@@ -48,7 +48,7 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 	var jobs []Job
 	for _, s := range r.Suites {
 		if n := len(sel.claims[s.Name]); n > 0 {
-			jobs = append(jobs, Job{Name: s.Name, Family: s.Name, Filter: c.Focus, Claims: n})
+			jobs = append(jobs, Job{Name: s.Name, Family: s.Name, Filter: c.Focus, Claims: n, Long: s.Long})
 		}
 	}
 	outcomes, err := r.execute(ctx, c, jobs, watch)

@@ -22,6 +22,7 @@ type Job struct {
 	Filter  string  `json:"filter,omitempty"` // label expression over claim ids and the family's name
 	Claims  int     `json:"claims"`           // that the filter selects: for a progress display
 	Options Options `json:"options"`
+	Long    int     `json:"-"` // those that take longest begin first
 }
 
 // Record is one line on the child's file descriptor 3: exactly one field is set.

@@ -19,12 +19,12 @@ func registry() run.Registry {
 	r := run.Registry{
 		Claims: catalogue.All(), Findings: catalogue.Text(),
 		Suites: []run.Suite{
-			{Name: "rfc", About: "published vectors, on the module and through the authentication server", Family: rfc.Family},
-			{Name: "mpp", About: "how a token gets to a phone, and what an attacker on that way may try", Family: mpp.Family},
-			{Name: "pin", About: "what a PIN opens, what guessing it takes, and where the guessing ends", Family: pin.Family},
-			{Name: "store", About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
-			{Name: "authserver", About: "challenges and their responses at the authentication server", Family: authserver.Family},
-			{Name: "crash", About: "what is left when a server is killed in the middle of its work", Family: crash.Family},
+			{Name: "rfc", Long: 6, About: "published vectors, on the module and through the authentication server", Family: rfc.Family},
+			{Name: "mpp", Long: 16, About: "how a token gets to a phone, and what an attacker on that way may try", Family: mpp.Family},
+			{Name: "pin", Long: 14, About: "what a PIN opens, what guessing it takes, and where the guessing ends", Family: pin.Family},
+			{Name: "store", Long: 9, About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
+			{Name: "authserver", Long: 6, About: "challenges and their responses at the authentication server", Family: authserver.Family},
+			{Name: "crash", Long: 15, About: "what is left when a server is killed in the middle of its work", Family: crash.Family},
 		},
 		Targets: []run.Target{target.Reference, target.Literal},
 	}
