@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -60,7 +61,7 @@ var attackedEPS = []Mutant{
 		About:  "That another node has delivered the token is found at the commit, and overlooked.",
 		Claims: []string{"ATK-08"},
 		Reason: "phones with one registration code over two nodes",
-		Break:  inProvisioning(func(p *mpp.Parts) { p.Store = careless{p.Store} }),
+		Break:  inProvisioning(func(p *mpp.Parts) { p.Store = careless{p.Store, 300 * time.Millisecond} }),
 	},
 	{
 		Name:   "unknown locators count against the newest code",

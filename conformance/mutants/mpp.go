@@ -51,7 +51,7 @@ var provisioningCodes = []Mutant{
 		About:  "That the token has moved in the meantime is found at the commit, and overlooked.",
 		Claims: []string{"ST-2.2.2-a", "ST-KEY-RC"},
 		Reason: "parallel phones use",
-		Break:  inProvisioning(func(p *mpp.Parts) { p.Store = careless{p.Store} }),
+		Break:  inProvisioning(func(p *mpp.Parts) { p.Store = careless{p.Store, 20 * time.Millisecond} }),
 	},
 	{
 		Name:   "wrong codes are not counted",
@@ -205,10 +205,13 @@ func (tx reissuingReader) Token(id reference.TokenID) (reference.Token, error) {
 
 // careless takes a conflict for success. It is as slow as a database elsewhere, so that a
 // race is there to be lost on every machine.
-type careless struct{ store.EPS }
+type careless struct {
+	store.EPS
+	pause time.Duration
+}
 
 func (s careless) Update(ctx context.Context, fn func(store.Tx) error) error {
-	mpp.SystemWaiter{}.Sleep(ctx, 20*time.Millisecond)
+	mpp.SystemWaiter{}.Sleep(ctx, s.pause)
 	err := s.EPS.Update(ctx, fn)
 	if errors.Is(err, reference.ErrConflict) {
 		return nil

@@ -35,7 +35,7 @@ var storageLiteral = []Mutant{
 		Name:   "MPP key can leave the HSM",
 		About:  "The RSA pair of the provisioning protocol is made with CKA_EXTRACTABLE=1.",
 		Claims: []string{"ST-B5"},
-		Reason: "CKA_EXTRACTABLE of MPP/2",
+		Reason: "CKA_EXTRACTABLE of MPP/",
 		Break:  onModule("eps", func(m cryptoki.Module) cryptoki.Module { return openPair{m} }),
 	},
 	{
