@@ -29,7 +29,8 @@ type Kill struct {
 	Case     string              `json:"case,omitempty"`
 	Observed string              `json:"observed"`
 	Killed   bool                `json:"killed"`
-	Why      string              `json:"why,omitempty"` // of a survivor
+	Again    bool                `json:"again,omitempty"` // it was run a second time
+	Why      string              `json:"why,omitempty"`   // of a survivor
 }
 
 // Survivors are the pairs where the claim did not catch the mutant.
@@ -69,7 +70,36 @@ func Selfcheck(ctx context.Context, r Registry, c Config, watch func(Event)) (Ma
 	if err != nil {
 		return Matrix{}, err
 	}
+	m := r.matrix(wanted, outcomes)
+	again := survived(outcomes, m)
+	if len(again) == 0 || m.Stopped {
+		return m, nil
+	}
+	second, err := r.execute(ctx, c, again, watch)
+	if err != nil {
+		return Matrix{}, err
+	}
+	for _, o := range second {
+		i := slices.IndexFunc(outcomes, func(first Outcome) bool { return first.Job.Name == o.Job.Name })
+		outcomes[i] = o
+	}
 	return r.matrix(wanted, outcomes), nil
+}
+
+// survived are the jobs of mutants that were not killed, to be run once more: some are a race
+// that is not lost each time. What the claims say of the unbroken target is not asked again.
+func survived(outcomes []Outcome, m Matrix) []Job {
+	var again []Job
+	for _, o := range outcomes {
+		if slices.ContainsFunc(m.Survivors(), func(k Kill) bool {
+			return k.Mutant == o.Job.Options.Mutant && k.Family == o.Job.Family && k.Twin == conformance.Pass
+		}) {
+			job := o.Job
+			job.Again = true
+			again = append(again, job)
+		}
+	}
+	return again
 }
 
 // twins are the jobs without a mutant: one a family and target, for the claims that mutants
@@ -170,7 +200,7 @@ func (r Registry) matrix(wanted []string, outcomes []Outcome) Matrix {
 
 // judgeKill tells whether the claim caught the mutant, by which case, and if not, why.
 func judgeKill(m Mutant, row conformance.Claim, twin conformance.Verdict, o Outcome) Kill {
-	k := Kill{Mutant: m.Name, Claim: row.ID, Family: row.Family, Twin: twin}
+	k := Kill{Mutant: m.Name, Claim: row.ID, Family: row.Family, Twin: twin, Again: o.Job.Again}
 	k.Verdict = conformance.Fold(row, append(o.Results, o.lost([]string{row.ID})...))
 	wrong := ""
 	for _, res := range o.Results {

@@ -23,6 +23,7 @@ type Job struct {
 	Claims  int     `json:"claims"`           // that the filter selects: for a progress display
 	Options Options `json:"options"`
 	Long    int     `json:"-"` // those that take longest begin first
+	Again   bool    `json:"-"` // a second run, of a mutant that survived the first
 }
 
 // Record is one line on the child's file descriptor 3: exactly one field is set.

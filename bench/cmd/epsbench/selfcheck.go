@@ -65,6 +65,9 @@ func printMatrix(a *app, s *screen, m run.Matrix, path string) {
 			s.print("\n%s\n", claim)
 		}
 		sign, what := s.paint(green, "✓"), k.Case+": "+k.Observed
+		if k.Again {
+			what = "at the second run: " + what
+		}
 		if k.Killed {
 			killed++
 		} else {
