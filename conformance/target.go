@@ -70,7 +70,8 @@ const (
 	CanNode       Capability = "second-node"       // Nodes
 	CanResync     Capability = "resynchronisation" // Resynchroniser
 	CanReadMemory Capability = "process-memory"
-	CanKill       Capability = "kill" // Killer
+	CanKill       Capability = "kill"    // Killer
+	CanBreak      Capability = "outages" // Breaker
 	CanControlHSM Capability = "hsm-control"
 )
 
