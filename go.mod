@@ -20,9 +20,12 @@ require (
 )
 
 // Storage. sqlite: without cgo, the default engine; mysql: MariaDB; goose: embedded
-// migrations of both; testcontainers: the MariaDB of tests and of --store mariadb.
+// migrations of both; testcontainers: the MariaDB of tests and of --store mariadb; moby:
+// what it does not pass on of the Docker engine, to take a database away.
 require (
 	github.com/go-sql-driver/mysql v1.10.1
+	github.com/moby/moby/api v1.55.0
+	github.com/moby/moby/client v0.5.1
 	github.com/pressly/goose/v3 v3.28.0
 	github.com/testcontainers/testcontainers-go v0.44.0
 	modernc.org/sqlite v1.60.1
@@ -95,8 +98,6 @@ require (
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/moby/docker-image-spec v1.3.1 // indirect
 	github.com/moby/go-archive v0.2.0 // indirect
-	github.com/moby/moby/api v1.55.0 // indirect
-	github.com/moby/moby/client v0.5.1 // indirect
 	github.com/moby/patternmatcher v0.6.1 // indirect
 	github.com/moby/sys/sequential v0.7.0 // indirect
 	github.com/moby/sys/user v0.4.0 // indirect

@@ -51,41 +51,65 @@ type container struct {
 }
 
 func startContainer(ctx context.Context, c credentials, args []string) (server, string, error) {
-	if err := prepareTestcontainers(); err != nil {
+	image, err := readyImage(ctx)
+	if err != nil {
 		return nil, "", err
 	}
+	r := request(image, c)
+	r.Cmd = append(append([]string{}, testArgs...), args...)
+	con, address, err := run(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	return container{con}, address, nil
+}
+
+// readyImage gives the name of the server's image, which is there then; what earlier
+// processes have left is not.
+func readyImage(ctx context.Context) (string, error) {
+	if err := prepareTestcontainers(); err != nil {
+		return "", err
+	}
 	if err := engine(ctx); err != nil {
-		return nil, "", fmt.Errorf("%w: %w", errAbsent, err)
+		return "", fmt.Errorf("%w: %w", errAbsent, err)
 	}
 	image, err := imageName()
 	if err == nil {
 		err = provideImage(ctx, image)
 	}
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	sweep(ctx)
-	con, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
-		ContainerRequest: testcontainers.ContainerRequest{
-			Image:        image,
-			ExposedPorts: []string{"3306/tcp"},
-			Cmd:          append(append([]string{}, testArgs...), args...),
-			Labels:       map[string]string{label: owner(os.Getpid()), label + "-pid": fmt.Sprint(os.Getpid())},
-			Env: map[string]string{
-				"MARIADB_ROOT_PASSWORD": c.root, "MARIADB_DATABASE": database,
-				"MARIADB_USER": account, "MARIADB_PASSWORD": c.user,
-			},
+	Sweep(ctx)
+	return image, nil
+}
+
+const port = "3306/tcp"
+
+// request asks for a container of the image, for this process.
+func request(image string, c credentials) testcontainers.ContainerRequest {
+	return testcontainers.ContainerRequest{
+		Image:        image,
+		ExposedPorts: []string{port},
+		Labels:       map[string]string{label: owner(os.Getpid()), label + "-pid": fmt.Sprint(os.Getpid())},
+		Env: map[string]string{
+			"MARIADB_ROOT_PASSWORD": c.root, "MARIADB_DATABASE": database,
+			"MARIADB_USER": account, "MARIADB_PASSWORD": c.user,
 		},
-		Started: true,
-	})
-	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("start the container %s: %w", image, err), testcontainers.TerminateContainer(con))
 	}
-	address, err := con.PortEndpoint(ctx, "3306/tcp", "")
+}
+
+// run starts a container and gives the address of its port.
+func run(ctx context.Context, r testcontainers.ContainerRequest) (testcontainers.Container, string, error) {
+	con, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{ContainerRequest: r, Started: true})
 	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("port of the container %s: %w", image, err), testcontainers.TerminateContainer(con))
+		return nil, "", errors.Join(fmt.Errorf("start the container %s: %w", r.Image, err), testcontainers.TerminateContainer(con))
 	}
-	return container{con}, address, nil
+	address, err := con.PortEndpoint(ctx, port, "")
+	if err != nil {
+		return nil, "", errors.Join(fmt.Errorf("port of the container %s: %w", r.Image, err), testcontainers.TerminateContainer(con))
+	}
+	return con, address, nil
 }
 
 // prepareTestcontainers sets what testcontainers reads from the environment: no reaper,
@@ -162,9 +186,9 @@ func owner(pid int) string {
 	return fmt.Sprintf("%s/%d/%s", host, pid, started)
 }
 
-// sweep removes containers whose process was killed before it could: there is no
+// Sweep removes containers whose process was killed before it could: there is no
 // reaper. What it cannot remove does no harm.
-func sweep(ctx context.Context) {
+func Sweep(ctx context.Context) {
 	out, err := exec.CommandContext(ctx, "docker", "ps", "--all", "--filter", "label="+label,
 		"--format", `{{.ID}} {{.Label "`+label+`"}}`).Output()
 	if err != nil {

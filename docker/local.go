@@ -17,9 +17,17 @@ import (
 
 // local is a mariadbd of this machine in a directory of its own.
 type local struct {
-	dir   string
+	dir      string
+	mariadbd string
+	args     []string
+	process  process
+}
+
+// process is one run of the server.
+type process struct {
+	pid   int
 	quit  chan struct{}
-	ended chan struct{} // the process is gone
+	ended chan struct{} // it is gone
 }
 
 func startLocal(ctx context.Context, c credentials, args []string) (server, string, error) {
@@ -32,13 +40,14 @@ func startLocal(ctx context.Context, c credentials, args []string) (server, stri
 	if err != nil {
 		return nil, "", err
 	}
-	s := local{dir: dir, quit: make(chan struct{}), ended: make(chan struct{})}
+	s := &local{dir: dir, mariadbd: mariadbd}
 	port, err := freePort()
 	if err == nil {
 		err = s.initialise(ctx, install, c)
 	}
 	if err == nil {
-		err = s.run(mariadbd, append(append(s.options(), fmt.Sprintf("--port=%d", port)), args...))
+		s.args = append(append(s.options(), fmt.Sprintf("--port=%d", port)), args...)
+		err = s.run()
 	}
 	if err != nil {
 		return nil, "", errors.Join(fmt.Errorf("start a local mariadbd: %w", err), os.RemoveAll(dir))
@@ -63,10 +72,10 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-func (s local) path(name string) string { return filepath.Join(s.dir, name) }
+func (s *local) path(name string) string { return filepath.Join(s.dir, name) }
 
 // initialise makes the data directory and the statements of the first start.
-func (s local) initialise(ctx context.Context, install string, c credentials) error {
+func (s *local) initialise(ctx context.Context, install string, c credentials) error {
 	who, err := self()
 	if err != nil {
 		return err
@@ -99,7 +108,7 @@ func self() (string, error) {
 	return u.Username, nil
 }
 
-func (s local) options() []string {
+func (s *local) options() []string {
 	who, _ := self() // known to work from initialise
 	return append([]string{
 		"--no-defaults", "--user=" + who, "--datadir=" + s.path("data"), "--socket=" + s.path("sock"),
@@ -110,13 +119,14 @@ func (s local) options() []string {
 
 // run starts the server so that it dies with this process. That is bound to the
 // thread that starts it, so the thread is kept until the end.
-func (s local) run(mariadbd string, args []string) error {
+func (s *local) run() error {
+	p := process{quit: make(chan struct{}), ended: make(chan struct{})}
+	cmd := exec.Command(s.mariadbd, s.args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		cmd := exec.Command(mariadbd, args...)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 		err := cmd.Start()
 		started <- err
 		if err != nil {
@@ -124,36 +134,70 @@ func (s local) run(mariadbd string, args []string) error {
 		}
 		go func() {
 			_ = cmd.Wait() // killed, or ended by itself: the log says why
-			close(s.ended)
+			close(p.ended)
 		}()
 		select {
-		case <-s.quit:
+		case <-p.quit:
 			_ = cmd.Process.Kill()
-			<-s.ended
-		case <-s.ended:
+			<-p.ended
+		case <-p.ended:
 		}
 	}()
-	return <-started
+	if err := <-started; err != nil {
+		return err
+	}
+	p.pid, s.process = cmd.Process.Pid, p
+	return nil
 }
 
-func (s local) alive(context.Context) bool {
+func (s *local) alive(context.Context) bool {
 	select {
-	case <-s.ended:
+	case <-s.process.ended:
 		return false
 	default:
 		return true
 	}
 }
 
-func (s local) stop() error {
-	close(s.quit)
-	<-s.ended
+func (s *local) stop() error {
+	close(s.process.quit)
+	<-s.process.ended
 	return os.RemoveAll(s.dir)
 }
 
-func (s local) logs(context.Context) ([]byte, error) { return os.ReadFile(s.path("log.err")) }
+// faults are what can be done to a process: it has the file system and the network of this
+// machine.
+func (s *local) faults() map[Fault]fault {
+	start := func(context.Context) error { return s.run() }
+	return map[Fault]fault{
+		Stopped: {s.end(syscall.SIGTERM), start},
+		Killed:  {s.end(syscall.SIGKILL), start},
+		Silent:  {s.signal(syscall.SIGSTOP), s.signal(syscall.SIGCONT)},
+	}
+}
 
-func (s local) files(ctx context.Context) (map[string][]byte, error) {
+func (s *local) signal(sig syscall.Signal) func(context.Context) error {
+	return func(context.Context) error { return syscall.Kill(s.process.pid, sig) }
+}
+
+// end waits for the end that a signal brings.
+func (s *local) end(sig syscall.Signal) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := s.signal(sig)(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-s.process.ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *local) logs(context.Context) ([]byte, error) { return os.ReadFile(s.path("log.err")) }
+
+func (s *local) files(ctx context.Context) (map[string][]byte, error) {
 	return readDir(ctx, s.path("data"))
 }
 

@@ -22,7 +22,9 @@ func (i *Instance) Ref() Ref {
 	switch s := i.server.(type) {
 	case container:
 		r.Container = s.GetContainerID()
-	case local:
+	case *box:
+		r.Container = s.GetContainerID()
+	case *local:
 		r.Dir = s.path("data")
 	}
 	return r

@@ -1,0 +1,87 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Fault is a way in which a database server goes missing.
+type Fault string
+
+const (
+	Stopped  Fault = "stopped"   // it ends in an orderly way
+	Killed   Fault = "killed"    // by SIGKILL
+	Silent   Fault = "silent"    // it takes connections and bytes, and answers nothing
+	ReadOnly Fault = "read-only" // it writes for nobody but its administrators
+	Full     Fault = "full"      // its file system has no room
+	Cut      Fault = "cut"       // it runs, and no network leads to it
+)
+
+// ErrNoFault is one that this server cannot have.
+var ErrNoFault = errors.New("the server cannot be taken away like that")
+
+// Fragile is a MariaDB server that can be taken away and given back. Its address and what
+// it stores stay. So that read-only hits them, servers use DSN or Database, not AdminDSN.
+type Fragile struct {
+	*Instance
+	faults map[Fault]fault
+}
+
+// fault is how a server goes, and how it comes back.
+type fault struct{ take, give func(context.Context) error }
+
+// breakable is a server with faults.
+type breakable interface{ faults() map[Fault]fault }
+
+// fragileWays are the starters of what is breakable, best first.
+var fragileWays = []starter{startBox, startLocal}
+
+// FragileMariaDB starts a server as MariaDB does, for one user alone.
+func FragileMariaDB(ctx context.Context, args ...string) (*Fragile, error) {
+	i, err := startFirst(ctx, fragileWays, args)
+	if err != nil {
+		return nil, err
+	}
+	f := &Fragile{Instance: i, faults: i.server.(breakable).faults()}
+	f.faults[ReadOnly] = fault{f.readOnly("ON"), f.readOnly("OFF")}
+	return f, nil
+}
+
+// Faults are those that the server can have: one in a container can have all.
+func (f *Fragile) Faults() []Fault { return slices.Sorted(maps.Keys(f.faults)) }
+
+// Break takes the server away. mend gives it back, and returns when it answers again; to
+// call it once more does nothing.
+func (f *Fragile) Break(ctx context.Context, what Fault) (mend func(context.Context) error, err error) {
+	way, ok := f.faults[what]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", what, ErrNoFault)
+	}
+	if err := way.take(ctx); err != nil {
+		return nil, fmt.Errorf("MariaDB, to be %s: %w", what, err)
+	}
+	var mu sync.Mutex
+	given := false
+	return func(ctx context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if given {
+			return nil
+		}
+		if err := way.give(ctx); err != nil {
+			return fmt.Errorf("MariaDB, no longer to be %s: %w", what, err)
+		}
+		given = true
+		return f.ready(ctx)
+	}, nil
+}
+
+// readOnly returns when no account without READ_ONLY ADMIN can write: the server waits
+// for statements that run.
+func (f *Fragile) readOnly(value string) func(context.Context) error {
+	return func(ctx context.Context) error { return f.admin(ctx, "SET GLOBAL read_only = "+value) }
+}
