@@ -36,7 +36,10 @@ func prepare(ctx context.Context, o run.Options) (run.Options, func(), error) {
 	if err != nil {
 		return o, nil, err
 	}
-	stop := func() { _ = db.Stop() } // a server that will not go is swept by the next run
+	stop := func() { // a server that will not go is swept by the next run
+		_ = db.Stop()
+		docker.Sweep(context.WithoutCancel(ctx)) // those of children that were killed
+	}
 	ref, err := json.Marshal(db.Ref())
 	if err != nil {
 		return o, stop, err
