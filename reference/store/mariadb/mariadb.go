@@ -92,12 +92,14 @@ func parse(dsn string) (*mysql.Config, error) {
 	cfg.ParseTime, cfg.Loc = true, time.UTC
 	cfg.InterpolateParams, cfg.MultiStatements, cfg.AllowAllFiles = false, false, false
 	cfg.ClientFoundRows = false // affected rows mean changed rows
-	cfg.RejectReadOnly = true   // after a failover, look for the node that writes
+	// A server that only reads says so in its error, and loses the session: the next one
+	// may be on the node that writes. The driver would do the latter and hide the former.
+	cfg.RejectReadOnly = false
 	cfg.Logger = &mysql.NopLogger{}
 	for _, d := range []struct {
 		of *time.Duration
 		is time.Duration
-	}{{&cfg.Timeout, 5 * time.Second}, {&cfg.ReadTimeout, 20 * time.Second}, {&cfg.WriteTimeout, 20 * time.Second}} {
+	}{{&cfg.Timeout, 3 * time.Second}, {&cfg.ReadTimeout, 10 * time.Second}, {&cfg.WriteTimeout, 10 * time.Second}} {
 		if *d.of == 0 {
 			*d.of = d.is
 		}
@@ -108,6 +110,7 @@ func parse(dsn string) (*mysql.Config, error) {
 	cfg.Params["time_zone"] = "'+00:00'"
 	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'"
 	cfg.Params["innodb_lock_wait_timeout"] = "3"
+	cfg.Params["lock_wait_timeout"] = "3" // for a table that somebody has locked; a day by default
 	return cfg, nil
 }
 
@@ -143,6 +146,8 @@ var classes = map[uint16]sql.Class{
 	1205: sql.Conflict, // lock wait timeout
 	1020: sql.Conflict, // changed since the snapshot
 	1062: sql.Duplicate,
+	1021: sql.Full,      // no room on the disk
+	1114: sql.Full,      // no room for the table
 	1048: sql.Statement, // NULL
 	1054: sql.Statement, // unknown column
 	1064: sql.Statement, // syntax

@@ -45,6 +45,8 @@ const (
 	Duplicate
 	// Statement: only this statement failed, and it will fail again.
 	Statement
+	// Full: there is no room; everything must be rolled back.
+	Full
 )
 
 // Config is an opened engine. The pools are closed by the store made from it.

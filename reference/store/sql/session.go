@@ -113,11 +113,17 @@ func (s *session) judge(err error) error {
 		return err
 	default:
 		if s.err == nil {
-			s.err, s.class = fmt.Errorf("%w: %w", reference.ErrUnavailable, err), class
+			s.err, s.class = fmt.Errorf("%w: %w", causes[class], err), class
 		}
 		return s.err
 	}
 }
+
+// causes are what callers learn of an error that ends a transaction.
+var causes = map[Class]error{Broken: reference.ErrUnavailable, Conflict: reference.ErrUnavailable, Full: errFull}
+
+// errFull is a database without room.
+var errFull = fmt.Errorf("the database has no room: %w", reference.ErrUnavailable)
 
 // reset forgets the end of a transaction that was rolled back.
 func (s *session) reset() { s.err, s.class = nil, Broken }

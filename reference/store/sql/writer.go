@@ -17,6 +17,9 @@ const (
 	groupLimit  = 64   // changes in one commit
 	tries       = 9    // of one group; the pauses between them sum up to half a second
 	groupTime   = 30 * time.Second
+	// retryTime is how long after the first try another one may begin: whoever holds a lock
+	// is not waited for nine times. A second wait of MariaDB's 3 s fits in.
+	retryTime = 5 * time.Second
 )
 
 // errClosed is the answer of a closed store.
@@ -110,8 +113,9 @@ func (w *writer) serve(changes []*change) {
 // fate of the whole group; each change has its own verdict besides.
 func (w *writer) commit(ctx context.Context, changes []*change) error {
 	var err error
-	for try := range tries {
-		if try > 0 && !pause(ctx, jitter(try)) {
+	began, try := time.Now(), 0
+	for ; try < tries; try++ {
+		if try > 0 && (time.Since(began) > retryTime || !pause(ctx, jitter(try))) {
 			break
 		}
 		var again bool
@@ -119,7 +123,7 @@ func (w *writer) commit(ctx context.Context, changes []*change) error {
 			return err
 		}
 	}
-	return fmt.Errorf("given up after %d tries: %w", tries, err)
+	return fmt.Errorf("given up after %d tries: %w", try, err)
 }
 
 // jitter grows from one to some hundred milliseconds, so that two nodes in conflict part.
@@ -131,8 +135,8 @@ func jitter(try int) time.Duration {
 // attempt runs every change in one transaction and commits it. again says that
 // nothing was committed and another attempt may succeed.
 func (w *writer) attempt(ctx context.Context, changes []*change) (again bool, err error) {
-	if err := w.begin(ctx); err != nil {
-		return true, err
+	if again, err := w.begin(ctx); err != nil {
+		return again, err
 	}
 	g := &group{session: w.session, alone: len(changes) == 1}
 	for _, c := range changes {
@@ -165,20 +169,21 @@ func (w *writer) attempt(ctx context.Context, changes []*change) (again bool, er
 	return false, nil
 }
 
-// begin starts a transaction, on a new connection where the old one is gone.
-func (w *writer) begin(ctx context.Context) (err error) {
+// begin starts a transaction, on a new connection where the old one is gone. A server that
+// takes none is away: whoever waits is told so at once, not after every try.
+func (w *writer) begin(ctx context.Context) (again bool, err error) {
 	for range 2 {
 		if w.session == nil {
 			if w.session, err = newSession(ctx, w.db, w.dialect.Classify); err != nil {
-				return unavailable(err)
+				return false, unavailable(err)
 			}
 		}
 		if err = w.session.plain(ctx, w.dialect.Begin); err == nil {
-			return nil
+			return false, nil
 		}
 		w.abandon(ctx)
 	}
-	return unavailable(err)
+	return true, unavailable(err)
 }
 
 // abandon rolls back; a connection in doubt is given up.

@@ -104,6 +104,7 @@ var dialect = sql.Dialect{
 var classes = map[int]sql.Class{
 	sqlite3.SQLITE_BUSY:       sql.Conflict,
 	sqlite3.SQLITE_LOCKED:     sql.Conflict,
+	sqlite3.SQLITE_FULL:       sql.Full,
 	sqlite3.SQLITE_CONSTRAINT: sql.Statement,
 	sqlite3.SQLITE_TOOBIG:     sql.Statement,
 	sqlite3.SQLITE_MISMATCH:   sql.Statement,
