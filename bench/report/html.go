@@ -9,17 +9,13 @@ import (
 	"strings"
 )
 
-//go:embed page.html.tmpl claim.html.tmpl figure.html.tmpl table.html.tmpl page.css filter.js
+//go:embed page.html.tmpl claim.html.tmpl figure.html.tmpl table.html.tmpl diff.html.tmpl page.css filter.js
 var files embed.FS
 
 // HTML writes the report as one file that needs nothing else: no network, no
 // fonts, and no script to be read (script only filters).
 func (r Report) HTML(w io.Writer) error {
-	t, err := template.New("page.html.tmpl").Funcs(words).ParseFS(files, "*.tmpl")
-	if err != nil {
-		return fmt.Errorf("report template: %w", err)
-	}
-	css, err := files.ReadFile("page.css")
+	t, css, err := templates("page.html.tmpl")
 	if err != nil {
 		return err
 	}
@@ -28,8 +24,18 @@ func (r Report) HTML(w io.Writer) error {
 		return err
 	}
 	p := newPage(r)
-	p.CSS, p.JS = template.CSS(css), template.JS(js) // our own files
+	p.CSS, p.JS = css, template.JS(js) // our own file
 	return t.Execute(w, p)
+}
+
+// templates gives one of them, with the others at its hand, and the style of every page.
+func templates(name string) (*template.Template, template.CSS, error) {
+	t, err := template.New(name).Funcs(words).ParseFS(files, "*.tmpl")
+	if err != nil {
+		return nil, "", fmt.Errorf("report template: %w", err)
+	}
+	css, err := files.ReadFile("page.css")
+	return t, template.CSS(css), err // our own file
 }
 
 // words are the functions of the templates.

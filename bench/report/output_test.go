@@ -104,19 +104,9 @@ func TestPageIsWholeAndSelfContained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, scripts := map[string]*html.Node{}, 0
+	seen := selfContained(t, root, text)
+	scripts := 0
 	for n := range root.Descendants() {
-		for _, a := range n.Attr {
-			switch {
-			case a.Key == "id":
-				if seen[a.Val] != nil {
-					t.Errorf("id %q occurs twice", a.Val)
-				}
-				seen[a.Val] = n
-			case (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(a.Val, "#") && a.Val != "data:,":
-				t.Errorf("<%s %s=%q> leaves the page", n.Data, a.Key, a.Val)
-			}
-		}
 		if n.Data == "script" && n.Type == html.ElementNode {
 			scripts++
 		}
@@ -137,9 +127,29 @@ func TestPageIsWholeAndSelfContained(t *testing.T) {
 			}
 		}
 	}
+}
+
+// selfContained finds what a page would fetch, and gives its elements by id.
+func selfContained(t *testing.T, root *html.Node, text string) map[string]*html.Node {
+	t.Helper()
+	seen := map[string]*html.Node{}
+	for n := range root.Descendants() {
+		for _, a := range n.Attr {
+			switch {
+			case a.Key == "id":
+				if seen[a.Val] != nil {
+					t.Errorf("id %q occurs twice", a.Val)
+				}
+				seen[a.Val] = n
+			case (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(a.Val, "#") && a.Val != "data:,":
+				t.Errorf("<%s %s=%q> leaves the page", n.Data, a.Key, a.Val)
+			}
+		}
+	}
 	if external := regexp.MustCompile(`(?i)https?:|url\(|@import|ZgotmplZ`).FindString(text); external != "" {
 		t.Errorf("the page holds %q", external)
 	}
+	return seen
 }
 
 // Few values of a curve stand alone, bounds are lines, and a name has one key.

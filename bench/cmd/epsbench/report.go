@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/epsbench/epsbench/bench/report"
 	"github.com/epsbench/epsbench/bench/run"
@@ -12,7 +14,7 @@ import (
 // reportCommand works on reports that exist.
 type reportCommand struct {
 	Show showCommand `cmd:"" help:"Print what a report.json says."`
-	Diff diffCommand `cmd:"" help:"List the verdicts that differ between two; exit 1 when any does."`
+	Diff diffCommand `cmd:"" help:"Compare the verdicts of two; exit 0 when they are equal, 1 when any differs."`
 }
 
 // showCommand prints a report as the end of a run does.
@@ -35,29 +37,42 @@ func (c *showCommand) Run(a *app) error {
 
 // diffCommand compares.
 type diffCommand struct {
-	Was string `arg:"" help:"The earlier report.json."`
-	Is  string `arg:"" help:"The later one."`
+	A    string `arg:"" help:"A report.json: in a pipeline the earlier, or the baseline."`
+	B    string `arg:"" help:"The one to hold against it."`
+	HTML string `name:"html" placeholder:"FILE" help:"Leave a page with both sides here: heads, verdicts, reasons and observations."`
+}
+
+// Help is printed by kong below the summary.
+func (*diffCommand) Help() string {
+	return "Exit code: 0 when no verdict of a claim or case differs, 1 when one does, 2 for wrong usage."
 }
 
 // Run is called by kong.
 func (c *diffCommand) Run(a *app) error {
-	was, err := open(c.Was)
+	left, err := open(c.A)
 	if err != nil {
 		return err
 	}
-	is, err := open(c.Is)
+	right, err := open(c.B)
 	if err != nil {
 		return err
 	}
-	d := report.Compare(was.Claims, is.Claims)
-	for _, change := range d.Changes {
-		fmt.Fprintln(a.out, change)
-	}
-	if len(d.Changes) > 0 {
+	s := report.SideBySide(left, right)
+	if len(s.Changes) > 0 {
 		a.exit = report.ExitFail
+	}
+	printSides(a.out, s)
+	if c.HTML == "" {
 		return nil
 	}
-	fmt.Fprintf(a.out, "no verdict differs; claims compared: %d, outside the later run: %d\n", d.Compared, d.LeftOut)
+	var page bytes.Buffer
+	if err := s.HTML(&page); err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.HTML, page.Bytes(), 0o644); err != nil {
+		return &run.UsageError{What: "--html: " + err.Error(), Mend: "name a file in a directory that exists"}
+	}
+	fmt.Fprintf(a.out, "→ %s\n", c.HTML)
 	return nil
 }
 
