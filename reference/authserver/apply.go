@@ -41,6 +41,9 @@ func (s *Server) once(ctx context.Context, m plugin.Message, digest [sha256.Size
 	if result, err := s.remembered(ctx, m, digest); !errors.Is(err, reference.ErrNotFound) {
 		return result, err
 	}
+	if m.Op == plugin.Activate {
+		return s.activate(ctx, m, digest)
+	}
 	err := s.perform(ctx, m, func(tx store.AuthTx) error { return tx.InsertMessage(s.message(m, digest, plugin.Done)) })
 	if !forGood(err) {
 		return plugin.Done, err
@@ -61,7 +64,7 @@ func (s *Server) remembered(ctx context.Context, m plugin.Message, digest [sha25
 	if err != nil {
 		return "", fmt.Errorf("message of token %s: %w", m.Token, err)
 	}
-	if !bytes.Equal(old.Digest, digest[:]) {
+	if m.Op != plugin.Settle && !bytes.Equal(old.Digest, digest[:]) {
 		s.log.WarnContext(ctx, "plug-in message refused", "event", "refused", "op", m.Op, "token", m.Token, "err", "key used before")
 		return plugin.Refused, nil
 	}
@@ -77,8 +80,11 @@ func (s *Server) message(m plugin.Message, digest [sha256.Size]byte, r plugin.Re
 
 // perform does m and commits remember with it.
 func (s *Server) perform(ctx context.Context, m plugin.Message, remember func(store.AuthTx) error) error {
-	if m.Op == plugin.Create {
+	switch {
+	case m.Creates():
 		return s.create(ctx, m, remember)
+	case m.Op == plugin.Settle: // of a message that has not come
+		return fmt.Errorf("nothing to settle: %w", errNo)
 	}
 	_, err := s.alter(ctx, m.Token, s.moveBy(m.Op), remember)
 	switch {
@@ -109,11 +115,17 @@ func (s *Server) create(ctx context.Context, m plugin.Message, remember func(sto
 	if err := suite.Enrollable(); err != nil {
 		return fmt.Errorf("%w: %w", errNo, err)
 	}
+	if m.Op == plugin.Prepare && suite.Kind == oath.KindOCRA {
+		return fmt.Errorf("%s makes no OTP to activate with: %w", suite, errNo)
+	}
 	if m.TOKLength < suite.Hash.Size() {
 		return fmt.Errorf("TOK of %d bytes for %s: %w", m.TOKLength, suite, errNo)
 	}
 	c := s.newCredential(m.Token, m.Service, m.User, m.Suite)
 	c.TOKLength, c.PINDigits = m.TOKLength, m.PINDigits
+	if m.Op == plugin.Prepare {
+		c.State, c.Activated = stateInactive, false
+	}
 	if c, err = s.takeOver(ctx, c, s.trk(ctx, m.TRKVersion), m.Blob, m.TOKLength); err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 type Policy interface {
 	// InUse says that the state of a token lets its OTPs be tested.
 	InUse(c store.Credential) bool
+	// Activates says that an OTP may be tested to activate a token.
+	Activates(c store.Credential) bool
 	// Window gives the moving factors that an OTP is compared with: n, from first on,
 	// none below c.Counter.
 	Window(s oath.Suite, c store.Credential, now time.Time) (first uint64, n int)
@@ -105,8 +107,11 @@ func (r Rules) Complete() (Rules, error) {
 	return r, nil
 }
 
-// InUse leaves out tokens that are locked, suspended or gone.
+// InUse leaves out tokens that are inactive, locked, suspended or gone.
 func (r Rules) InUse(c store.Credential) bool { return c.State == stateActive }
+
+// Activates is for tokens that wait for it, and no others: an OTP is used one way.
+func (r Rules) Activates(c store.Credential) bool { return c.State == stateInactive }
 
 // Window starts at the next counter, or the step after the last accepted one, so that
 // nothing accepted before is ever a candidate again (RFC 4226 §7.2, RFC 6238 §5.2).
@@ -204,9 +209,10 @@ func (r Rules) maxFailures(pinDigits int) int {
 }
 
 // Accept ends a row of failures. What counts until an unlock stays: a user's own
-// logins must not give an attacker fresh tries.
+// logins must not give an attacker fresh tries. A token whose OTP is accepted is activated:
+// which OTPs of an inactive one are tested, Activates decides.
 func (r Rules) Accept(s oath.Suite, c store.Credential, moving uint64, now time.Time) store.Credential {
-	c.Counter, c.Failures = moving+1, 0
+	c.Counter, c.Failures, c.Activated = moving+1, 0, true
 	if s.Period > 0 && !s.Counts() {
 		c.Offset = r.offset(int64(moving) - int64(s.Step(now)))
 	}

@@ -60,6 +60,22 @@ func (c *Client) SetState(ctx context.Context, key string, token reference.Token
 	return c.send(ctx, Message{Op: Op(op), Key: key, Token: token})
 }
 
+// Activate has an OTP judged for a token that waits for activation: reference.ErrRefused
+// says that it is not, or no longer, to be activated by it. key is that of the try.
+func (c *Client) Activate(ctx context.Context, key string, token reference.TokenID, a Attempt) error {
+	blob, err := a.encode()
+	if err != nil {
+		return fmt.Errorf("activate token %s: %w", token, err)
+	}
+	return c.send(ctx, Message{Op: Activate, Key: key, Token: token, Blob: blob})
+}
+
+// Settle asks how the Activate of the same key ended. One that has not come is refused
+// from then on.
+func (c *Client) Settle(ctx context.Context, key string, token reference.TokenID) error {
+	return c.send(ctx, Message{Op: Settle, Key: key, Token: token})
+}
+
 func (c *Client) send(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

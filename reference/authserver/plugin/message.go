@@ -14,11 +14,15 @@ import (
 type Op string
 
 const (
-	Create  Op = "create"  // take TOK over; the only message with a blob
+	Create  Op = "create"  // take TOK over
+	Prepare Op = "prepare" // the same, to be activated: OTPs are refused until then
 	Cancel  Op = "cancel"  // undo a create, or forbid one that is still under way
 	Suspend Op = "suspend" // refuse OTPs until resumed
 	Resume  Op = "resume"
 	Revoke  Op = "revoke" // refuse OTPs for ever
+
+	Activate Op = "activate" // judge an OTP, and activate if it is right
+	Settle   Op = "settle"   // how the activate of this key ended; if it has not come, it never may
 )
 
 // Limits of the contract. PIN digits and TOK lengths are those that the EPS makes.
@@ -33,7 +37,7 @@ const (
 
 // Message is one request of the EPS. Key makes it idempotent: the same key with the
 // same bytes gets the same answer, with other bytes a refusal. All fields from Service
-// on, save Token, are empty unless Op is Create.
+// on, save Token, are empty unless Op is Create or Prepare; an Activate has a Blob.
 type Message struct {
 	_          struct{} `cbor:",toarray"`
 	Op         Op
@@ -45,10 +49,11 @@ type Message struct {
 	TRKVersion uint32
 	PINDigits  int
 	TOKLength  int    // bytes
-	Blob       []byte // RFC 3394(TRK, TOK)
+	Blob       []byte // RFC 3394(TRK, TOK); of an Activate an Attempt
 }
 
-// Registration is the content of a create: a new token for the authentication server.
+// Registration is the content of a create or prepare: a new token for the authentication
+// server.
 type Registration struct {
 	Key        string // idempotency key
 	Service    reference.Service
@@ -59,11 +64,16 @@ type Registration struct {
 	PINDigits  int
 	TOKLength  int    // bytes
 	Blob       []byte // RFC 3394(TRK, TOK)
+	Activation bool   // OTPs are refused until it is activated
 }
 
 func (r Registration) message() Message {
+	op := Create
+	if r.Activation {
+		op = Prepare
+	}
 	return Message{
-		Op: Create, Key: r.Key, Service: r.Service, User: r.User, Token: r.Token,
+		Op: op, Key: r.Key, Service: r.Service, User: r.User, Token: r.Token,
 		Suite: r.Suite, TRKVersion: r.TRKVersion, PINDigits: r.PINDigits, TOKLength: r.TOKLength, Blob: r.Blob,
 	}
 }
@@ -73,30 +83,41 @@ var ErrMalformed = errors.New("malformed plug-in message")
 
 // check says whether m keeps to the contract.
 func (m *Message) check() error {
+	creates := m.Creates()
 	bare := Message{Op: m.Op, Key: m.Key, Token: m.Token}
+	if m.Op == Activate {
+		bare.Blob = m.Blob
+	}
 	rules := []struct {
 		ok   bool
 		what string
 	}{
 		{isText(m.Key, maxName), "idempotency key"},
 		{isToken(m.Token), "token"},
-		{m.Op == Create || isStateChange(m.Op), "op"},
-		{m.Op == Create || m.equal(&bare), "a field that only a create has"},
-		{m.Op != Create || IsService(m.Service), "service"},
-		{m.Op != Create || IsUser(m.User), "user"},
-		{m.Op != Create || isText(m.Suite, maxName), "suite"},
-		{m.Op != Create || m.TRKVersion > 0, "TRK version"},
-		{m.Op != Create || minPIN <= m.PINDigits && m.PINDigits <= maxPIN, "PIN digits"},
-		{m.Op != Create || m.TOKLength == 32 || m.TOKLength == 64, "TOK length"},
-		{m.Op != Create || len(m.Blob) == m.TOKLength+8, "blob"},
+		{creates || isStateChange(m.Op) || m.Op == Activate || m.Op == Settle, "op"},
+		{creates || m.equal(&bare), "a field that only a create has"},
+		{!creates || IsService(m.Service), "service"},
+		{!creates || IsUser(m.User), "user"},
+		{!creates || isText(m.Suite, maxName), "suite"},
+		{!creates || m.TRKVersion > 0, "TRK version"},
+		{!creates || minPIN <= m.PINDigits && m.PINDigits <= maxPIN, "PIN digits"},
+		{!creates || m.TOKLength == 32 || m.TOKLength == 64, "TOK length"},
+		{!creates || len(m.Blob) == m.TOKLength+8, "blob"},
 	}
 	for _, r := range rules {
 		if !r.ok {
 			return fmt.Errorf("%s: %w", r.what, ErrMalformed)
 		}
 	}
+	if m.Op == Activate {
+		_, err := m.Attempt()
+		return err
+	}
 	return nil
 }
+
+// Creates says that m brings a token.
+func (m *Message) Creates() bool { return m.Op == Create || m.Op == Prepare }
 
 func isStateChange(op Op) bool {
 	return op == Cancel || op == Suspend || op == Resume || op == Revoke
