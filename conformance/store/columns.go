@@ -14,7 +14,7 @@ var expected = map[string]class{
 	"eps.tokens.id":          tokenID,
 	"eps.tokens.service":     service,
 	"eps.tokens.user_name":   userName,
-	"eps.tokens.state":       one(`pending|issued|provisioned|suspended|revoked|cancelled`),
+	"eps.tokens.state":       one(`pending|issued|provisioned|active|suspended|revoked|cancelled`),
 	"eps.tokens.suite":       otpSuite,
 	"eps.tokens.auth_server": service,
 	"eps.tokens.format":      one(`row-kw`),
@@ -46,6 +46,15 @@ var expected = map[string]class{
 	"eps.codes.expires":    instant,
 	"eps.codes.created":    instant,
 
+	// Without activation this table is empty.
+	"eps.tickets.token":    none,
+	"eps.tickets.state":    none,
+	"eps.tickets.mac":      none,
+	"eps.tickets.tries":    none,
+	"eps.tickets.try_name": none,
+	"eps.tickets.expires":  none,
+	"eps.tickets.created":  none,
+
 	"eps.keystores.name":        none,
 	"eps.keystores.version":     none,
 	"eps.keystores.pkcs12":      none,
@@ -54,7 +63,7 @@ var expected = map[string]class{
 	"eps.keystores.created":     none,
 
 	"eps.outbox.idempotency_key": messageKey,
-	"eps.outbox.op":              one(`cancel|suspend|resume|revoke`),
+	"eps.outbox.op":              one(`cancel|suspend|resume|revoke|activate`),
 	"eps.outbox.token":           tokenID,
 	"eps.outbox.auth_server":     service,
 	"eps.outbox.attempts":        count,

@@ -25,7 +25,7 @@ type key struct {
 var keys = map[string][]key{
 	"eps": {
 		{label: `MK-(DBK|DBK-ST|TRK)`, class: pkcs11.CKO_SECRET_KEY, uses: both, born: true},
-		{label: `IDX|AUDIT`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}, born: true},
+		{label: `IDX|AUDIT|TKT`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}, born: true},
 		{label: `PLK/.+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_SIGN}},
 		{label: `PLK-R/.+`, class: pkcs11.CKO_SECRET_KEY, uses: []uint{pkcs11.CKA_VERIFY}},
 		{label: `MPP/2`, class: pkcs11.CKO_PRIVATE_KEY, uses: []uint{pkcs11.CKA_UNWRAP}, born: true},

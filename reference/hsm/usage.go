@@ -16,7 +16,7 @@ const (
 	TRKWrap                      // wraps TOK for the authentication server: the EPS's side of TRK
 	TRKUnwrap                    // unwraps TOK to be wrapped again: the authentication server's side
 	ASK                          // wraps TOK at rest and unwraps it for signing
-	SignMAC                      // signs: IDX, audit and row keys, PLK and PLK-R of their senders
+	SignMAC                      // signs: IDX, TKT, audit and row keys, PLK and PLK-R of their senders
 	VerifyMAC                    // verifies: PLK and PLK-R of their receivers
 	ImportKey                    // unwraps imported seeds to be wrapped again
 	KCV                          // encrypts: the short-lived twin of which a check value is taken

@@ -24,6 +24,16 @@ var epsKeys = []newKey{
 	{label: labelMKTRK, use: hsm.MKTRK},
 	{label: labelIDX, use: hsm.SignMAC},
 	{label: labelAudit, use: hsm.SignMAC},
+	ticketKey,
+}
+
+// ticketKey hashes activation tickets. An EPS that was made without it needs it only
+// where activation is on.
+var ticketKey = newKey{label: labelTicket, use: hsm.SignMAC}
+
+// AddTicket makes the key of activation tickets at an EPS that was made without it.
+func AddTicket(ctx context.Context, h *hsm.HSM) error {
+	return createAll(ctx, h, []newKey{ticketKey}, Options{})
 }
 
 // Init makes the keys of a new EPS: the permanent ones in the HSM, and version 1 of its
@@ -90,11 +100,12 @@ func readKeys(ctx context.Context, st store.EPS) (keys []store.WrappedKey, err e
 // Ring is the keys of a running EPS. Each method that gives a handle is called inside
 // hsm.HSM.Do, each time its function runs.
 type Ring struct {
-	h     *hsm.HSM
-	st    store.EPS
-	idx   *hsm.Resident
-	audit *hsm.Resident
-	pairs map[int]pair // by version of MPP
+	h      *hsm.HSM
+	st     store.EPS
+	idx    *hsm.Resident
+	audit  *hsm.Resident
+	ticket *hsm.Resident // nil: the EPS was made without it
+	pairs  map[int]pair  // by version of MPP
 
 	mu      sync.RWMutex
 	dbk     dbk
@@ -122,10 +133,24 @@ func (r *Ring) open(ctx context.Context) error {
 	if err := load(ctx, r.idx, r.audit); err != nil {
 		return err
 	}
+	if err := r.openTicket(ctx); err != nil {
+		return err
+	}
 	if _, err := r.DBK(ctx, r.CurrentDBK()); err != nil {
 		return err
 	}
 	return r.openPairs(ctx)
+}
+
+// openTicket finds the key of tickets, if there is one.
+func (r *Ring) openTicket(ctx context.Context) error {
+	key := found(r.h, labelTicket)
+	err := load(ctx, key)
+	if errors.Is(err, reference.ErrNotFound) {
+		return nil
+	}
+	r.ticket = key
+	return err
 }
 
 // load asks for each key once, so that a missing one is known at the start.
@@ -289,6 +314,17 @@ func (r *Ring) IDX(ctx context.Context) (hsm.Key, error) { return r.idx.Key(ctx)
 
 // Audit seals the audit.
 func (r *Ring) Audit(ctx context.Context) (hsm.Key, error) { return r.audit.Key(ctx) }
+
+// Ticket hashes activation tickets, and names tries with them.
+func (r *Ring) Ticket(ctx context.Context) (hsm.Key, error) {
+	if r.ticket == nil {
+		return hsm.Key{}, &reference.Hint{
+			Err:  fmt.Errorf("key %s: %w", labelTicket, reference.ErrNotFound),
+			Text: "make it with: eps keys ticket",
+		}
+	}
+	return r.ticket.Key(ctx)
+}
 
 // publicSum is SHA-256 over the DER SubjectPublicKeyInfo.
 func publicSum(public *rsa.PublicKey) [sha256.Size]byte {

@@ -11,7 +11,7 @@
 //	                        MK-DBK-ST, DBK-ST/n     instead of these in the profile st-2.6.1
 //	                        MPP/1                   there in a keystore in the database
 //	                        TRK/<server>/n          database, under MK-TRK; in the HSM while running
-//	                        IDX, AUDIT              HSM; HMAC
+//	                        IDX, AUDIT, TKT         HSM; HMAC
 //	                        PLK/<server>/n          HSM; signs
 //	                        PLK-R/<server>/n        HSM; verifies
 //	                        MPP/1, MPP/2            HSM; RSA, decrypts a v1 request, unwraps S of a v2 request
@@ -41,6 +41,7 @@ const (
 	labelMKTRK   = "MK-TRK"
 	labelIDX     = "IDX"
 	labelAudit   = "AUDIT"
+	labelTicket  = "TKT"
 	labelMPP     = "MPP/" // and the version of the protocol
 	labelASK     = "ASK"
 	labelRow     = "ROW-AS"

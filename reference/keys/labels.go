@@ -9,7 +9,9 @@ import (
 func (r *Ring) Labels() []string {
 	var all []string
 	for _, k := range r.dbkKind().permanent() {
-		all = append(all, k.label)
+		if k.label != labelTicket || r.ticket != nil {
+			all = append(all, k.label)
+		}
 	}
 	for _, v := range r.MPPVersions() {
 		if !r.pairs[v].kept {

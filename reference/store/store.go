@@ -60,6 +60,7 @@ type Reader interface {
 	// GuessableCodes counts the codes that a guess without a locator is tried against: those
 	// of MPP v1 that are live, and not expired at a time.
 	GuessableCodes(at time.Time) (int, error)
+	Ticket(reference.TokenID) (reference.Ticket, error)
 	RowVersion(reference.TokenID) (uint64, error) // of the newest audit record that carries one
 	Outbox(limit int) ([]OutboxEntry, error)
 	AuditRecords(query AuditQuery) ([]AuditRecord, error)
@@ -82,9 +83,18 @@ type Tx interface {
 	// CountFailure adds one failure to a live code and kills it at max, else reference.ErrConflict.
 	CountFailure(locator string, max int) (reference.RegistrationCode, error)
 	RetireCodes(reference.TokenID) error // the live ones of a token; none is fine
-	PutOutbox(OutboxEntry) error         // replaces the entry of the same key
-	DeleteOutbox(key string) error       // none is fine
-	Audit(AuditRecord) error             // Group and Seq are given by the store
+	InsertTicket(reference.Ticket) error // reference.ErrExists for a token that has one
+	// IssueTicket turns an awaited ticket into a live one, else reference.ErrConflict.
+	IssueTicket(token reference.TokenID, mac []byte, expires time.Time) error
+	// TryTicket adds one try to a live, unexpired ticket that has fewer than most, else
+	// reference.ErrConflict.
+	TryTicket(token reference.TokenID, most int, at time.Time) error
+	// SpendTicket turns a live ticket into a spent one, also after its time: what was judged
+	// in time counts. Else reference.ErrConflict.
+	SpendTicket(token reference.TokenID, try string) error
+	PutOutbox(OutboxEntry) error   // replaces the entry of the same key
+	DeleteOutbox(key string) error // none is fine
+	Audit(AuditRecord) error       // Group and Seq are given by the store
 }
 
 // WrappedKey is a key that rests in the database under a master key.
@@ -109,7 +119,7 @@ type Keystore struct {
 // OutboxEntry is a message to the authentication server that must arrive, once or more.
 type OutboxEntry struct {
 	Key        string // idempotency key
-	Op         string // "cancel", "suspend", "resume", "revoke"
+	Op         string // "cancel", "suspend", "resume", "revoke", "activate"
 	Token      reference.TokenID
 	AuthServer string
 	Attempts   int

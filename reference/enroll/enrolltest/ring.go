@@ -13,7 +13,7 @@ import (
 
 // Ring is the keys of an EPS and the authentication server's side of TRK, on one token.
 type Ring struct {
-	dbk, idx, audit, trk, trkUnwrap, ask *hsm.Resident
+	dbk, idx, audit, ticket, trk, trkUnwrap, ask *hsm.Resident
 
 	mpp    map[int]*hsm.Resident // by version, like the others
 	public map[int]*rsa.PublicKey
@@ -48,7 +48,7 @@ func newRing(t testing.TB, h *hsm.HSM) *Ring {
 		must(t, err)
 		wrapped, err = ss.GenerateWrapped(master, hsm.DBK)
 		must(t, err)
-		for _, label := range []string{"IDX", "AUDIT"} {
+		for _, label := range []string{"IDX", "AUDIT", "TKT"} {
 			_, err = ss.GenerateKey(label, hsm.SignMAC)
 			must(t, err)
 		}
@@ -68,7 +68,7 @@ func newRing(t testing.TB, h *hsm.HSM) *Ring {
 	found := func(label string) *hsm.Resident {
 		return h.Resident(label, func(ss *hsm.Session) (hsm.Key, error) { return ss.Find(label) })
 	}
-	r.idx, r.audit, r.trk = found("IDX"), found("AUDIT"), found("TRK")
+	r.idx, r.audit, r.ticket, r.trk = found("IDX"), found("AUDIT"), found("TKT"), found("TRK")
 	r.mpp = map[int]*hsm.Resident{1: found("MPP/1"), 2: found("MPP/2")}
 	r.trkUnwrap, r.ask = found("TRK-UNWRAP"), found("ASK")
 	r.dbk = h.Resident("DBK", func(ss *hsm.Session) (hsm.Key, error) {
@@ -86,6 +86,8 @@ func (r *Ring) CurrentDBK() uint32 { return 1 }
 func (r *Ring) DBK(ctx context.Context, _ uint32) (hsm.Key, error) { return r.dbk.Key(ctx) }
 
 func (r *Ring) IDX(ctx context.Context) (hsm.Key, error) { return r.idx.Key(ctx) }
+
+func (r *Ring) Ticket(ctx context.Context) (hsm.Key, error) { return r.ticket.Key(ctx) }
 
 func (r *Ring) TRK(ctx context.Context, _ string) (hsm.Key, uint32, error) {
 	k, err := r.trk.Key(ctx)

@@ -29,6 +29,7 @@ func TestEPS(t *testing.T, e Engine) {
 		{"failures kill a code", testCountFailure},
 		{"a code without a locator is found by its index", testCodesWithoutLocator},
 		{"codes of a token", testCodesOfToken},
+		{"the life of a ticket", testTicket},
 		{"keys", testKeys},
 		{"keystores", testKeystores},
 		{"outbox", testOutbox},
@@ -38,6 +39,7 @@ func TestEPS(t *testing.T, e Engine) {
 		{"200 uses of one code", testRaceUseCode},
 		{"200 failures of one code", testRaceCountFailure},
 		{"200 moves of one token", testRaceMoveToken},
+		{"200 tries of one ticket", testRaceTicket},
 		{"many changes in a commit are each all or nothing", testAtomic},
 		{"a panic stays with its caller", testPanic},
 		{"a caller that leaves its goroutine", testGoexit},
@@ -66,6 +68,8 @@ func testNotFound(t *testing.T, st store.EPS) {
 		want(t, "CodeByLocator", err, reference.ErrNotFound)
 		_, err = tx.CodeOf("none")
 		want(t, "CodeOf", err, reference.ErrNotFound)
+		_, err = tx.Ticket("none")
+		want(t, "Ticket", err, reference.ErrNotFound)
 		_, err = tx.RowVersion("none")
 		want(t, "RowVersion", err, reference.ErrNotFound)
 		_, err = tx.AuditHead("none")

@@ -15,7 +15,7 @@ import (
 
 const filled = 2000
 
-// fill inserts 2,000 tokens, each with a code, an outbox entry and an audit record.
+// fill inserts 2,000 tokens, each with a code, a ticket, an outbox entry and an audit record.
 func fill(t *testing.T, st store.EPS) {
 	t.Helper()
 	for from := 0; from < filled; from += 250 {
@@ -37,6 +37,7 @@ func fillOne(tx store.Tx, i int) error {
 		c.State = reference.CodeUsed
 	}
 	return errors.Join(tx.InsertToken(k), tx.InsertCode(c),
+		tx.InsertTicket(reference.Ticket{Token: k.ID, State: reference.TicketLive, MAC: []byte{1}, Expires: now, Created: now}),
 		tx.PutOutbox(store.OutboxEntry{Key: string(k.ID), Op: "cancel", Token: k.ID, Created: now}),
 		tx.Audit(store.AuditRecord{At: now, Event: "enrolled", Token: k.ID, RowVersion: 1}))
 }
