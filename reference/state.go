@@ -9,6 +9,7 @@ const (
 	Pending     State = "pending"     // made here, not yet known to the authentication server
 	Issued      State = "issued"      // waiting for a phone
 	Provisioned State = "provisioned" // on a phone
+	Active      State = "active"      // on a phone, and proven by its first OTP
 	Suspended   State = "suspended"   // on a phone, OTPs refused until resumed
 	Revoked     State = "revoked"     // for ever
 	Cancelled   State = "cancelled"   // enrolment did not reach the authentication server
@@ -21,8 +22,10 @@ const (
 	Registered Event = "registered"
 	Abandoned  Event = "abandoned"
 	Delivered  Event = "delivered"
+	Activated  Event = "activated"
 	Suspend    Event = "suspend"
 	Resume     Event = "resume"
+	Reactivate Event = "reactivate" // the resume of a token that was activated
 	Revoke     Event = "revoke"
 	Reissue    Event = "reissue" // another registration code for the same token
 )
@@ -40,7 +43,12 @@ var transitions = []struct {
 	{Issued, Revoke, Revoked},
 	{Provisioned, Suspend, Suspended},
 	{Provisioned, Revoke, Revoked},
+	{Provisioned, Activated, Active},
+	{Active, Suspend, Suspended},
+	{Active, Revoke, Revoked},
+	{Suspended, Activated, Suspended}, // its OTP was judged before, and this server hears of it late
 	{Suspended, Resume, Provisioned},
+	{Suspended, Reactivate, Active},
 	{Suspended, Revoke, Revoked},
 }
 
@@ -49,8 +57,10 @@ var records = map[Event]string{
 	Registered: "enrolled",
 	Abandoned:  "abandoned",
 	Delivered:  "provisioned",
+	Activated:  "activated",
 	Suspend:    "suspended",
 	Resume:     "resumed",
+	Reactivate: "resumed",
 	Revoke:     "revoked",
 	Reissue:    "reissued",
 }

@@ -57,9 +57,10 @@ func (s *system) Surfaces() []conformance.Surface {
 // phoneRoutes are those of MPP, by version.
 var phoneRoutes = map[string]int{wire1.Path: 1, wire.Path: 2}
 
-// off holds for the route of a version that the configuration leaves out.
+// off holds for the route of a version that the configuration leaves out, and for that of
+// activation where it is not asked for.
 func (s *system) off(r conformance.Route) bool {
-	return r.MPP != 0 && !slices.Contains(s.settings().MPP.Versions, r.MPP)
+	return r.MPP != 0 && !slices.Contains(s.settings().MPP.Versions, r.MPP) || r.Path == wire.ActivationPath && !s.settings().Activation.Required
 }
 
 // callers are the certificates of routes that ask for another role than their
@@ -102,6 +103,7 @@ var bodies = map[string]struct{ contentType, body string }{
 	"/v1/import":                         {"application/json", `{}`},
 	wire1.Path:                           {wire.ContentType, "\x80"},
 	wire.Path:                            {wire.ContentType, "\x80"},
+	wire.ActivationPath:                  {wire.ContentType, "\x80"},
 }
 
 func route(method, path string) conformance.Route {

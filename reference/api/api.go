@@ -49,6 +49,7 @@ var routes = []Route{
 	{Listener: Bank, Method: "GET", Path: "/v1/info", Roles: roles{pki.Issuer, pki.Auditor}},
 	{Listener: Public, Method: "POST", Path: "/mpp/v1", Optional: true},
 	{Listener: Public, Method: "POST", Path: "/mpp/v2", Optional: true},
+	{Listener: Public, Method: "POST", Path: "/v1/activate", Optional: true},
 	{Listener: Operations, Method: "GET", Path: "/metrics", Roles: roles{pki.Admin}},
 	{Listener: Operations, Method: "GET", Path: "/ready", Roles: roles{pki.Admin, pki.KeyCustodian}},
 	{Listener: Operations, Method: "GET", Path: "/v1/keys", Roles: roles{pki.KeyCustodian}},

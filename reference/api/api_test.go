@@ -92,7 +92,7 @@ func newStand(t testing.TB) *stand {
 	s.handlers = map[api.Listener]http.Handler{
 		api.Bank: surface.Bank(api.BankParts{Enroll: s.desk, Store: st, Ready: s.ready, Limit: 1024,
 			Info: api.Info{Name: "eps", Node: "eps-1", Version: "test", MPP: []int{2}}}),
-		api.Public: surface.Public(map[string]http.Handler{"/mpp/v1": http.HandlerFunc(provision), "/mpp/v2": http.HandlerFunc(provision)}),
+		api.Public: surface.Public(map[string]http.Handler{"/mpp/v1": http.HandlerFunc(provision), "/mpp/v2": http.HandlerFunc(provision), "/v1/activate": http.HandlerFunc(provision)}),
 		api.Operations: surface.Operations(api.OperationsParts{Ready: s.ready, Keys: someKeys,
 			Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/plain")

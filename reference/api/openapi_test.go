@@ -86,6 +86,7 @@ var good = []exchange{
 	{api.Bank, "issuer", "GET", "/v1/info", "", 200},
 	{api.Public, "", "POST", "/mpp/v1", "", 200},
 	{api.Public, "", "POST", "/mpp/v2", "", 200},
+	{api.Public, "", "POST", "/v1/activate", "", 200},
 	{api.Operations, "admin", "GET", "/metrics", "", 200},
 	{api.Operations, "key-custodian", "GET", "/ready", "", 200},
 	{api.Operations, "key-custodian", "GET", "/v1/keys", "", 200},

@@ -45,10 +45,10 @@ type commands struct {
 	Ready      readyCommand      `cmd:"" help:"Ask the running EPS whether every part of it answers."`
 	Authserver authserverCommand `cmd:"" help:"The authentication server: init, pair, serve, ready."`
 	Doctor     doctorCommand     `cmd:"" help:"Check module, keys, store, audit, certificates and listeners; say what to mend."`
-	Keys       keysCommand       `cmd:"" help:"Keys: mpp."`
+	Keys       keysCommand       `cmd:"" help:"Keys: mpp, ticket."`
 	Audit      auditCommand      `cmd:"" help:"The audit: verify."`
 	Token      tokenCommand      `cmd:"" help:"Tokens: status."`
-	Phone      phoneCommand      `cmd:"" help:"Play the phone: provision, otp."`
+	Phone      phoneCommand      `cmd:"" help:"Play the phone: provision, activate, otp, ocra."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 

@@ -15,7 +15,31 @@ import (
 )
 
 type keysCommand struct {
-	MPP keysMPPCommand `cmd:"" name:"mpp" help:"Make the key of a version of the provisioning protocol that the EPS was made without."`
+	MPP    keysMPPCommand    `cmd:"" name:"mpp" help:"Make the key of a version of the provisioning protocol that the EPS was made without."`
+	Ticket keysTicketCommand `cmd:"" help:"Make the key of activation tickets, where the EPS was made without it."`
+}
+
+// keysTicketCommand is what goes before activation at an EPS of an earlier version.
+type keysTicketCommand struct{ configFlag }
+
+func (c *keysTicketCommand) Run(ctx context.Context, p *Program) error {
+	e, err := p.openEPS(ctx, c.Config)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.add(ctx, p, e), e.close())
+}
+
+func (c *keysTicketCommand) add(ctx context.Context, p *Program, e *eps) error {
+	if err := keys.AddTicket(ctx, e.hsm); err != nil {
+		return unusable{err}
+	}
+	if err := e.record(ctx, "key made", "", "key", "TKT"); err != nil {
+		return err
+	}
+	p.say("the key of activation tickets is made")
+	p.say("next: activation.required in %s, and start the EPS again", c.Config)
+	return nil
 }
 
 // keysMPPCommand is what goes before another version in mpp.versions.

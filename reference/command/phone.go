@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/phone"
@@ -11,6 +12,7 @@ import (
 
 type phoneCommand struct {
 	Provision provisionCommand `cmd:"" help:"Turn a registration code into a token. The code is read from standard input."`
+	Activate  activateCommand  `cmd:"" help:"Prove the token by its first one-time password, where the EPS asks for it. The PIN is read from standard input."`
 	OTP       otpCommand       `cmd:"" name:"otp" help:"Make the next one-time password. The PIN is read from standard input."`
 	OCRA      ocraCommand      `cmd:"" name:"ocra" help:"Compute the response to a question. The PIN is read from standard input."`
 }
@@ -51,6 +53,9 @@ func (c *provisionCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	p.say("token %s at %q is on this phone: %s", device.Token, device.Service, c.Device)
+	if len(device.Ticket) > 0 {
+		p.say("next: %s phone activate", p.Name)
+	}
 	return nil
 }
 
@@ -64,6 +69,32 @@ func provisionError(err error) error {
 		return &reference.Hint{Err: err, Text: "a refusal looks like this too: is the code right, unused, not expired, and for this service?"}
 	}
 	return err
+}
+
+type activateCommand struct {
+	deviceFlag
+	Pinned string `help:"What the application carries for its EPS." default:"phone.json" type:"path"`
+}
+
+func (c *activateCommand) Run(ctx context.Context, p *Program) error {
+	pinned, err := readPinned(c.Pinned)
+	if err != nil {
+		return err
+	}
+	client, err := pinned.Client()
+	if err != nil {
+		return unusable{err}
+	}
+	return c.use(p, func(d *phone.Device, pin []byte) (string, error) {
+		err := d.Activate(ctx, client, pinned, pin, reference.SystemClock{}.Now(), phone.File(c.Device))
+		if errors.Is(err, phone.ErrNotActivated) {
+			err = &reference.Hint{Err: err, Text: "is the PIN right, and the token neither locked nor too old to be activated? the next try makes the next OTP"}
+		}
+		if err != nil {
+			return "", provisionError(err)
+		}
+		return fmt.Sprintf("token %s is active", d.Token), nil
+	})
 }
 
 type otpCommand struct{ deviceFlag }
@@ -98,7 +129,8 @@ func (f deviceFlag) use(p *Program, compute func(d *phone.Device, pin []byte) (s
 	}
 	defer clear(pin)
 	text, err := compute(device, pin)
-	if errors.Is(err, phone.ErrDevice) {
+	var hint *reference.Hint
+	if errors.Is(err, phone.ErrDevice) && !errors.As(err, &hint) {
 		err = &reference.Hint{Err: err, Text: "suites of OCRA answer questions, by: eps phone ocra; others make OTPs, by: eps phone otp"}
 	}
 	if err != nil {

@@ -12,8 +12,12 @@ import (
 	"github.com/epsbench/epsbench/reference/store"
 )
 
-// Operations that the outbox holds, as the plug-in contract names them.
-const opCancel = "cancel"
+// Operations that the outbox holds, as the plug-in contract names them. An opActivate
+// waits to be settled.
+const (
+	opCancel   = "cancel"
+	opActivate = "activate"
+)
 
 // settleTime bounds the commits that follow the authentication server's answer: they
 // are made even where the caller has gone.
@@ -63,6 +67,12 @@ func (s *Service) insert(tx store.Tx, d *draft) error {
 	if err := s.insertCode(tx, d.code.row); err != nil {
 		return err
 	}
+	if s.config.Activation {
+		awaited := reference.Ticket{Token: d.token.ID, State: reference.TicketAwaited, Expires: d.token.Created, Created: d.token.Created}
+		if err := tx.InsertTicket(awaited); err != nil {
+			return fmt.Errorf("ticket: %w", err)
+		}
+	}
 	if err := tx.PutOutbox(store.OutboxEntry{
 		Key: cancelKey(d.token.ID), Op: opCancel, Token: d.token.ID,
 		AuthServer: d.token.AuthServer, Created: d.token.Created,
@@ -93,6 +103,7 @@ func (s *Service) register(ctx context.Context, d *draft) error {
 		Key:     messageKey(d.token.ID, d.token.RowVersion, "create"),
 		Service: d.token.Service, User: d.token.User, Token: d.token.ID, Suite: d.token.Suite,
 		TRKVersion: d.token.TRKVersion, PINDigits: d.token.PINDigits, TOKLength: d.token.TOKLength, Blob: d.blob,
+		Activation: s.config.Activation,
 	})
 	if err == nil || errors.Is(err, reference.ErrRefused) {
 		return err
@@ -114,6 +125,10 @@ func (s *Service) move(ctx context.Context, id reference.TokenID, event referenc
 		t, err := tx.Token(id)
 		if err != nil {
 			return fmt.Errorf("%s token %s: %w", event, id, err)
+		}
+		event, err := resumed(tx, id, event)
+		if err != nil {
+			return err
 		}
 		to, err := t.State.Next(event)
 		if err != nil {

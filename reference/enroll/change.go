@@ -50,6 +50,22 @@ func (s *Service) change(ctx context.Context, id reference.TokenID, event refere
 	return s.tell(ctx, id)
 }
 
+// resumed tells the resume of a token that was activated from that of another: the state
+// `suspended` does not say.
+func resumed(tx store.Reader, id reference.TokenID, event reference.Event) (reference.Event, error) {
+	if event != reference.Resume {
+		return event, nil
+	}
+	k, err := tx.Ticket(id)
+	switch {
+	case errors.Is(err, reference.ErrNotFound):
+		return event, nil
+	case err == nil && k.State == reference.TicketSpent:
+		return reference.Reactivate, nil
+	}
+	return event, err
+}
+
 // Reissue replaces the registration code of a token that no phone has yet. The result
 // has no PIN: it is told once, at enrolment. The new code is for the same version of MPP,
 // or for the highest where that is no longer on. Errors: ErrNotFound, ErrConflict,

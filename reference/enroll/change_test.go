@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/enroll"
 	"github.com/epsbench/epsbench/reference/enroll/enrolltest"
 	"github.com/epsbench/epsbench/reference/store"
 )
@@ -13,7 +14,12 @@ import (
 // provisioned enrols a token and marks it as delivered.
 func provisioned(t *testing.T, w *enrolltest.World) reference.TokenID {
 	t.Helper()
-	r := w.Enrol(t)
+	return provisionedAs(t, w, enrolltest.User)
+}
+
+func provisionedAs(t *testing.T, w *enrolltest.World, user reference.User) reference.TokenID {
+	t.Helper()
+	r := w.EnrolAs(t, enroll.Request{Service: enrolltest.Service, User: user})
 	token, code, err := w.Enroll.Status(ctx, r.Token)
 	if err != nil {
 		t.Fatal(err)

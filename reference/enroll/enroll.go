@@ -33,6 +33,7 @@ type Keyring interface {
 	row.Keyring
 	TRK(ctx context.Context, server string) (hsm.Key, uint32, error)
 	IDX(ctx context.Context) (hsm.Key, error)
+	Ticket(ctx context.Context) (hsm.Key, error)
 }
 
 // AuthServer is the authentication server's side of the plug-in contract;
@@ -41,6 +42,8 @@ type AuthServer interface {
 	Create(ctx context.Context, r plugin.Registration) error
 	Cancel(ctx context.Context, key string, token reference.TokenID) error
 	SetState(ctx context.Context, key string, token reference.TokenID, op string) error
+	Activate(ctx context.Context, key string, token reference.TokenID, a plugin.Attempt) error
+	Settle(ctx context.Context, key string, token reference.TokenID) error
 }
 
 // Config are the defaults and limits of enrolment. Zero fields take the defaults below.
@@ -56,6 +59,11 @@ type Config struct {
 
 	Versions []int    // of MPP that codes are made for; the highest where the bank does not say
 	Guessing Guessing // of version 1
+
+	// Activation has tokens refused by the authentication server until an OTP of theirs has
+	// come by Activate, in ActivationTries at most.
+	Activation      bool
+	ActivationTries int // 5
 }
 
 // maxValidity bounds how long a registration code may live.
@@ -69,6 +77,7 @@ func (c *Config) complete() {
 	c.Validity = or(c.Validity, 24*time.Hour)
 	c.Iterations = or(c.Iterations, 100_000)
 	c.CreateTimeout = or(c.CreateTimeout, 10*time.Second)
+	c.ActivationTries = or(c.ActivationTries, 5)
 	if len(c.Versions) == 0 {
 		c.Versions = []int{2}
 	}
@@ -85,6 +94,12 @@ func or[T comparable](have, otherwise T) T {
 func (c Config) check() error {
 	if c.AuthServer == "" || c.Iterations < 1 || c.CreateTimeout < 0 {
 		return fmt.Errorf("enrolment: an authentication server, iterations and a time-out are wanted: %w", reference.ErrInvalid)
+	}
+	if c.Activation && slices.Contains(c.Versions, literal) {
+		return fmt.Errorf("enrolment: MPP v1 has no ticket to activate with: %w", reference.ErrInvalid)
+	}
+	if c.ActivationTries < 1 {
+		return fmt.Errorf("enrolment: activation without a try: %w", reference.ErrInvalid)
 	}
 	if slices.Contains(c.Versions, literal) {
 		if err := CheckGuessing(c.CodeDigits, c.Guessing); err != nil {
@@ -108,6 +123,9 @@ func (c Config) checkRequest(r Request) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", reference.ErrInvalid, err)
+	}
+	if c.Activation && suite.Kind == oath.KindOCRA {
+		return fmt.Errorf("suite: tokens are activated by an OTP here, and one of %s makes none: %w", suite, reference.ErrInvalid)
 	}
 	if r.PINDigits < reference.MinPINDigits || r.PINDigits > reference.MaxPINDigits {
 		return fmt.Errorf("PIN: want %d to %d digits: %w", reference.MinPINDigits, reference.MaxPINDigits, reference.ErrInvalid)
@@ -137,7 +155,7 @@ func CheckTries(digits, tries int) error {
 	return nil
 }
 
-// Parts are what a Service works with. The last four may be left nil.
+// Parts are what a Service works with. The last five may be left nil.
 type Parts struct {
 	Store      store.EPS
 	HSM        HSM
@@ -150,6 +168,8 @@ type Parts struct {
 	KDF   KDF        // PBKDF2
 	PINs  PINs       // DrawPIN
 	Codes Codes      // DrawCode
+
+	Tickets []TicketRule // TicketRules()
 }
 
 // Service enrols, and changes what is enrolled. Its methods may be called from
@@ -181,6 +201,9 @@ func New(c Config, p Parts) (*Service, error) {
 	}
 	if p.Codes == nil {
 		p.Codes = DrawCode
+	}
+	if p.Tickets == nil {
+		p.Tickets = TicketRules()
 	}
 	return &Service{config: c, parts: p, flush: make(chan struct{}, 1)}, nil
 }

@@ -88,14 +88,18 @@ func (s *Service) waiting(ctx context.Context, only reference.TokenID) (entries 
 
 // dispatch sends one message and takes it out when it is acknowledged.
 func (s *Service) dispatch(ctx context.Context, e store.OutboxEntry) error {
-	if e.Op == opCancel {
-		due, err := s.due(ctx, e)
+	if due := dues[e.Op]; due != nil {
+		due, err := due(s, ctx, e)
 		if err != nil || !due {
 			return err
 		}
 	}
 	err := s.send(ctx, e)
 	if err == nil || errors.Is(err, reference.ErrRefused) {
+		if e.Op == opActivate {
+			_, err := s.conclude(ctx, e.Token, e.Key, "system", err)
+			return err
+		}
 		return s.acknowledged(ctx, e, err)
 	}
 	e.Attempts++
@@ -104,8 +108,11 @@ func (s *Service) dispatch(ctx context.Context, e store.OutboxEntry) error {
 }
 
 func (s *Service) send(ctx context.Context, e store.OutboxEntry) error {
-	if e.Op == opCancel {
+	switch e.Op {
+	case opCancel:
 		return s.parts.AuthServer.Cancel(ctx, e.Key, e.Token)
+	case opActivate:
+		return s.parts.AuthServer.Settle(ctx, e.Key, e.Token)
 	}
 	return s.parts.AuthServer.SetState(ctx, e.Key, e.Token, e.Op)
 }
@@ -118,6 +125,11 @@ func (s *Service) acknowledged(ctx context.Context, e store.OutboxEntry, refusal
 		}
 		return audit(tx, reference.Token{ID: e.Token, Updated: s.parts.Clock.Now()}, "message refused", "authserver", map[string]any{"op": e.Op})
 	})
+}
+
+// dues say whether a message is to be sent now, of those that wait for something.
+var dues = map[string]func(*Service, context.Context, store.OutboxEntry) (bool, error){
+	opCancel: (*Service).due, opActivate: (*Service).unsettled,
 }
 
 // due says whether a cancellation is to be sent: not while its enrolment is under way.
@@ -136,13 +148,19 @@ func (s *Service) due(ctx context.Context, e store.OutboxEntry) (bool, error) {
 }
 
 // Recover gives up the enrolments that a crash has interrupted: rows that are still
-// pending when a server starts. Call it before Enrol is called, then Flush.
+// pending when a server starts. Activations that it has interrupted are to be settled. Call it before Enrol is called, then Flush.
 func (s *Service) Recover(ctx context.Context) error {
 	entries, err := s.waiting(ctx, "")
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
+		if e.Op == opActivate {
+			if err := s.unanswered(ctx, e); err != nil {
+				return fmt.Errorf("recover: %w", err)
+			}
+			continue
+		}
 		t, _, err := s.Status(ctx, e.Token)
 		if err != nil {
 			return fmt.Errorf("recover: %w", err)

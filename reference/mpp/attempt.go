@@ -34,6 +34,8 @@ type attempt struct {
 	known  bool // the request has opened: the sender knows the EPS's key
 	row    Row
 	w      []byte
+	ticket []byte // empty where the token is to be activated by none
+	kept   []byte // what the database keeps of it
 	answer []byte
 	cause  string // the first thing that was wrong; empty while nothing is
 }
@@ -108,6 +110,11 @@ func (s *Server) look(ctx context.Context, locator string, index []byte) (Row, e
 		row.Found = err == nil
 		if row.Token, err = tx.Token(row.Code.Token); missing(err) {
 			return err
+		}
+		if s.parts.Activator != nil {
+			if row.Ticket, err = tx.Ticket(row.Code.Token); missing(err) {
+				return err
+			}
 		}
 		if row.Newest, err = s.newest(tx, row.Token); missing(err) {
 			return err

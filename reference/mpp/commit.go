@@ -29,7 +29,7 @@ func (s *Server) commit(ctx context.Context, a *attempt) error {
 	return s.parts.Store.Update(ctx, func(tx store.Tx) error { return s.refuse(tx, a) })
 }
 
-// consume uses the code and moves the token. What was judged before must still hold:
+// consume uses the code, moves the token and keeps what is to be kept of its ticket. What was judged before must still hold:
 // each change is conditional, and an error takes all of them back.
 func (s *Server) consume(tx store.Tx, a *attempt) error {
 	t := a.row.Token
@@ -49,6 +49,11 @@ func (s *Server) consume(tx store.Tx, a *attempt) error {
 	}
 	if err := tx.MoveToken(t.ID, t.State, to, t.RowVersion, t.RowVersion+1, a.row.Now); err != nil {
 		return err
+	}
+	if len(a.ticket) > 0 {
+		if err := tx.IssueTicket(t.ID, a.kept, a.row.Now.Add(s.config.TicketValidity)); err != nil {
+			return err
+		}
 	}
 	return s.audit(tx, a, reference.Delivered.Record(), t.RowVersion+1, map[string]any{"locator": a.row.Code.Locator, "mpp": a.version})
 }

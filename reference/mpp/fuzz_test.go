@@ -1,6 +1,7 @@
 package mpp_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/epsbench/epsbench/reference/mpp/wire"
@@ -39,4 +40,23 @@ func (w *world) liveCodes(t testing.TB) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// FuzzActivate sends anything to the route of activation: nothing is granted, and every
+// answer has one length.
+func FuzzActivate(f *testing.F) {
+	w := activating(f)
+	r := w.Enrol(f)
+	d := w.provision(f, r)
+	good := activation(f, w, d, r.PIN.Bytes())
+	f.Add(good[:len(good)-1])
+	f.Add([]byte{0x86})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if bytes.Equal(b, good) {
+			return
+		}
+		if answer, granted := w.mpp.Activate(ctx, "", b); granted || len(answer) != wire.ActivationSize {
+			t.Errorf("granted %v, %d bytes", granted, len(answer))
+		}
+	})
 }

@@ -42,17 +42,26 @@ func (SystemWaiter) Sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Handlers serve POST at the path of each version. Every request within the size limit
-// gets 200, the same headers and, in one version, as many bytes.
+// judge answers the body of a request from a source address.
+type judge func(ctx context.Context, source string, body []byte) (answer []byte, granted bool)
+
+// Handlers serve POST at the path of each version, and where activation is on at its own.
+// Every request within the size limit gets 200, the same headers and, at one path, as many
+// bytes.
 func (s *Server) Handlers() map[string]http.Handler {
 	all := map[string]http.Handler{}
 	for version, p := range s.protocols {
-		all[p.path()] = s.handler(version)
+		all[p.path()] = s.handler(func(ctx context.Context, source string, body []byte) ([]byte, bool) {
+			return s.Provision(ctx, version, source, body)
+		})
+	}
+	if s.parts.Activator != nil {
+		all[wire.ActivationPath] = s.handler(s.Activate)
 	}
 	return all
 }
 
-func (s *Server) handler(version int) http.Handler {
+func (s *Server) handler(judge judge) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived := s.parts.Waiter.Now()
 		body, err := read(w, r)
@@ -60,7 +69,7 @@ func (s *Server) handler(version int) http.Handler {
 			problem.Write(w, r, problem.Of(err))
 			return
 		}
-		answer, granted := s.Provision(r.Context(), version, addressText(r.RemoteAddr), body)
+		answer, granted := judge(r.Context(), addressText(r.RemoteAddr), body)
 		if !granted {
 			s.parts.Waiter.Sleep(r.Context(), untilGrid(s.parts.Waiter.Now().Sub(arrived)))
 		}

@@ -16,7 +16,8 @@ type Row struct {
 	Match   bool              // the index of the request's code is the row's
 	Code    reference.RegistrationCode
 	Token   reference.Token
-	Newest  uint64 // row version in the token's newest audit record
+	Ticket  reference.Ticket // that the token awaits, where activation is on
+	Newest  uint64           // row version in the token's newest audit record
 }
 
 // Rule is one reason to refuse. Its name goes to the audit and nowhere else.

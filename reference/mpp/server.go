@@ -15,6 +15,8 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -40,6 +42,7 @@ type Keyring interface {
 	MPPPrivate(ctx context.Context, version int) (hsm.Key, error)
 	MPPPublic(version int) *rsa.PublicKey
 	KeyID(version int) []byte
+	Ticket(ctx context.Context) (hsm.Key, error)
 }
 
 // Rejecter is told of requests that are refused before their sender has shown to know
@@ -62,6 +65,8 @@ type Config struct {
 	// many at once, 64.
 	TotalRate  rate.Limit
 	TotalBurst int
+
+	TicketValidity time.Duration // of an activation ticket, from the delivery on: 24 h
 }
 
 func (c *Config) complete() error {
@@ -88,6 +93,9 @@ func (c *Config) complete() error {
 	if c.TotalRate == 0 {
 		c.TotalRate = 1
 	}
+	if c.TicketValidity == 0 {
+		c.TicketValidity = 24 * time.Hour
+	}
 	if len(c.Versions) == 0 {
 		c.Versions = []int{2}
 	}
@@ -99,7 +107,7 @@ func (c *Config) complete() error {
 	return nil
 }
 
-// Parts are what a Server works with. The last five may be left nil.
+// Parts are what a Server works with. The last six may be left nil.
 type Parts struct {
 	Store  store.EPS
 	HSM    HSM
@@ -112,6 +120,8 @@ type Parts struct {
 	Rejects Rejecter   // none
 	Rules   []Rule     // Rules()
 	Log     *slog.Logger
+	// Activator activates what was delivered; without one there is neither route nor ticket.
+	Activator Activator
 }
 
 func (p *Parts) complete() error {
@@ -145,6 +155,7 @@ type Server struct {
 	config Config
 	parts  Parts
 	gate   *gate
+	desk   *gate           // of activations, so that they and provisionings wait for their own only
 	total  *turnstile      // of version 1
 	decoy  reference.Token // a sealed row that is in no database
 
@@ -159,7 +170,10 @@ func New(ctx context.Context, c Config, p Parts) (*Server, error) {
 	if err := p.complete(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, parts: p, gate: newGate(c), total: newTurnstile(c)}
+	if p.Activator != nil && slices.Contains(c.Versions, 1) {
+		return nil, fmt.Errorf("provisioning: MPP v1 has no ticket to activate with: %w", reference.ErrInvalid)
+	}
+	s := &Server{config: c, parts: p, gate: newGate(c), desk: newGate(c), total: newTurnstile(c)}
 	if err := s.openProtocols(); err != nil {
 		return nil, fmt.Errorf("provisioning: %w", err)
 	}
@@ -223,13 +237,14 @@ func (s *Server) serve(ctx context.Context, version int, source string, body []b
 		return nil, err
 	}
 	defer clear(a.code)
+	defer clear(a.ticket)
 	return a, s.commit(ctx, a)
 }
 
 // exchange is all that the HSM takes part in. It makes the same calls for every
 // request of a version; a.cause grows the first thing that was wrong.
 func (s *Server) exchange(ctx context.Context, ss *hsm.Session, a *attempt) error {
-	steps := []func(context.Context, *hsm.Session, *attempt) error{s.open, s.find, s.deliver, s.respond}
+	steps := []func(context.Context, *hsm.Session, *attempt) error{s.open, s.find, s.deliver, s.issue, s.respond}
 	for _, step := range steps {
 		if err := step(ctx, ss, a); err != nil {
 			return err
@@ -245,6 +260,6 @@ func (s *Server) grantOf(a *attempt) wire.Grant {
 		EPS: s.config.EPS, Service: t.Service, Token: t.ID, W: a.w,
 		Direction: t.Direction, TOKLength: t.TOKLength, CLength: t.CLength,
 		Salt: t.Salt, KDF: t.KDF, Iterations: t.Iterations, Suite: t.Suite, Counter: t.Counter,
-		Time: uint64(max(0, a.row.Now.Unix())), PINDigits: t.PINDigits,
+		Ticket: a.ticket, Time: uint64(max(0, a.row.Now.Unix())), PINDigits: t.PINDigits,
 	}
 }

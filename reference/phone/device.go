@@ -34,7 +34,7 @@ type Device struct {
 	Suite      string              `json:"suite"`
 	Counter    uint64              `json:"counter"` // of the next OTP or response, of suites that count
 	PINDigits  int                 `json:"pin_digits"`
-	Ticket     []byte              `json:"ticket"` // for activation; empty where it is off
+	Ticket     []byte              `json:"ticket"` // for activation, a secret; empty where it is off, or done
 }
 
 func newDevice(g wire.Grant, c []byte) *Device {
@@ -83,6 +83,7 @@ func (d *Device) check() error {
 		{d.KDF == wire.KDFName, "kdf"},
 		{d.Iterations >= 1 && d.Iterations <= wire.MaxIterations, "iterations"},
 		{err == nil && suite.Enrollable() == nil, "suite"},
+		{len(d.Ticket) == 0 || len(d.Ticket) == reference.TicketSize, "ticket"},
 		{d.PINDigits >= reference.MinPINDigits && d.PINDigits <= reference.MaxPINDigits, "pin_digits"},
 	}
 	for _, r := range rules {

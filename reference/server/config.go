@@ -24,6 +24,7 @@ type Config struct {
 	Token      Token             `yaml:"token"`
 	Code       Code              `yaml:"registration_code"`
 	MPP        MPP               `yaml:"mpp"`
+	Activation Activation        `yaml:"activation"`
 	KDF        KDF               `yaml:"kdf"`
 	Limits     Limits            `yaml:"limits"`
 }
@@ -109,6 +110,14 @@ type MPP struct {
 	Versions []int `yaml:"versions"`
 }
 
+// Activation says whether a token has to be proven by an OTP before the authentication
+// server accepts any other (PROTOCOL.md §8). Off, it has no route.
+type Activation struct {
+	Required bool          `yaml:"required"`
+	Tries    int           `yaml:"tries"`    // that a ticket bears
+	Validity time.Duration `yaml:"validity"` // of a ticket, from the delivery on
+}
+
 // KDF is the work of turning a PIN into a KEK (PBKDF2-HMAC-SHA-256).
 type KDF struct {
 	Iterations int `yaml:"iterations"`
@@ -144,7 +153,10 @@ func Default() Config {
 		Token: Token{Suite: "HOTP-SHA256-6", PINDigits: 6},
 		Code:  Code{Digits: 11, Validity: 24 * time.Hour, Failures: 5, V1Validity: 24 * time.Hour},
 		MPP:   MPP{Versions: []int{2}},
-		KDF:   KDF{Iterations: 100_000},
+
+		Activation: Activation{Tries: 5, Validity: 24 * time.Hour},
+
+		KDF: KDF{Iterations: 100_000},
 		Limits: Limits{
 			BankBody: 64 << 10, SourceRate: 10, SourceBurst: 50, Queue: 1024, V1Rate: 1, V1Burst: 64,
 			Shutdown: 10 * time.Second,

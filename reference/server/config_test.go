@@ -26,6 +26,7 @@ func TestDefaultsAreThoseOfTheDesign(t *testing.T) {
 	}
 	if c.KDF.Iterations != 100_000 || c.Token.PINDigits != 6 || c.Token.Suite != "HOTP-SHA256-6" ||
 		c.Code.Digits != 11 || c.Code.Failures != 5 || c.Code.Validity != 24*time.Hour ||
+		c.Activation.Required || c.Activation.Tries != 5 || c.Activation.Validity != 24*time.Hour ||
 		c.Limits.BankBody != 64<<10 || c.Limits.SourceRate != 10 || c.Limits.SourceBurst != 50 {
 		t.Errorf("%+v", c)
 	}
@@ -65,6 +66,13 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		{"no work", "kdf: {iterations: 0}\n", "", "kdf.iterations"},
 		{"validity of nothing", "registration_code: {validity: 0s}\n", "", "registration_code.validity"},
 		{"no such profile", "profile: strict\n", "", "profile"},
+		{"activation without a ticket", "activation: {required: true}\nmpp: {versions: [1, 2]}\n", "", "activation.required: MPP v1"},
+		{"activation in the literal profile", "activation: {required: true}\nprofile: st-2.6.1\n", "", "activation.required: the profile"},
+		{"activation without OTPs", "activation: {required: true}\ntoken: {suite: \"OCRA-1:HOTP-SHA256-8:QH64-T30S\"}\n", "", "activation.required: a token"},
+		{"many tries to activate", "activation: {tries: 6}\n", "", "activation.tries"},
+		{"no try to activate", "activation: {tries: 0}\n", "", "activation.tries"},
+		{"a ticket for ever", "activation: {validity: 2161h}\n", "", "activation.validity"},
+		{"misspelt activation", "activation: {require: true}\n", "", `did you mean "required"`},
 		{"name too long", "name: " + strings.Repeat("a", 65) + "\n", "", "name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api/strict"
 	"github.com/epsbench/epsbench/reference/enroll"
+	"github.com/epsbench/epsbench/reference/oath"
 )
 
 // Prefixes of the environment variables that override a file: EPS_HSM_LABEL for
@@ -150,7 +152,25 @@ func (c Config) Check() error {
 		{versions(c.MPP.Versions), "mpp.versions: want 1, 2 or both, each once"},
 		{!slices.Contains(c.MPP.Versions, 1) || enroll.CheckGuessing(c.Code.Digits, c.guessing()) == nil,
 			"mpp.versions: with 1, no code could ever be issued: limits.v1_burst and limits.v1_rate × registration_code.v1_validity admit more than 10^digits/2048 guesses"},
+		{c.Activation.Tries >= 1 && c.Activation.Tries <= maxTries, "activation.tries: want 1 to 5"},
+		{c.Activation.Validity > 0 && c.Activation.Validity <= maxTicket, "activation.validity: want up to 2160h"},
+		{!c.Activation.Required || !slices.Contains(c.MPP.Versions, 1), "activation.required: MPP v1 has no ticket to activate with; leave 1 out of mpp.versions"},
+		{!c.Activation.Required || c.Profile != reference.Literal, "activation.required: the profile st-2.6.1 stores what seed 000 §6.2 lists, and no tickets"},
+		{!c.Activation.Required || makesOTPs(c.Token.Suite), "activation.required: a token of token.suite makes no OTP to be activated by"},
 	}, c.Store.rules()...))
+}
+
+// Limits of activation, which a configuration can lower.
+const (
+	maxTries  = 5
+	maxTicket = 90 * 24 * time.Hour
+)
+
+// makesOTPs holds for suites of HOTP and TOTP, and for names that are none, which enrolment
+// refuses.
+func makesOTPs(name string) bool {
+	suite, err := oath.ParseSuite(name)
+	return err != nil || suite.Kind != oath.KindOCRA
 }
 
 // versions holds for those that there are, each once.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"golang.org/x/time/rate"
 
@@ -38,6 +39,7 @@ func (s *Server) newEnroll() (*enroll.Service, error) {
 		CodeDigits: s.config.Code.Digits, CodeTries: s.config.Code.Failures, Validity: s.config.Code.Validity,
 		Iterations: s.config.KDF.Iterations, CreateTimeout: s.config.AuthServer.Timeout,
 		Versions: s.config.MPP.Versions, Guessing: s.config.guessing(),
+		Activation: s.config.Activation.Required, ActivationTries: s.config.Activation.Tries,
 	}, p)
 }
 
@@ -46,11 +48,18 @@ func (s *Server) newMPP(ctx context.Context) (*mpp.Server, error) {
 		Store: s.parts.Store, HSM: s.parts.HSM, Keys: s.keys, Clock: s.parts.Clock, Random: s.parts.Random,
 		Rows: row.Of(s.config.Profile, s.keys), Rejects: rejecter{s.rejects}, Log: s.log,
 	}
+	if s.config.Activation.Required {
+		if err := s.parts.HSM.Do(ctx, func(*hsm.Session) error { _, err := s.keys.Ticket(ctx); return err }); err != nil {
+			return nil, fmt.Errorf("activation: %w", err)
+		}
+		p.Activator = s.enroll
+	}
 	s.parts.MPP(&p)
 	return mpp.New(ctx, mpp.Config{
 		EPS: s.config.Name, Versions: s.config.MPP.Versions, CodeTries: s.config.Code.Failures,
 		Rate: rate.Limit(s.config.Limits.SourceRate), Burst: s.config.Limits.SourceBurst, Waiting: s.config.Limits.Queue,
 		TotalRate: rate.Limit(s.config.Limits.V1Rate), TotalBurst: s.config.Limits.V1Burst,
+		TicketValidity: s.config.Activation.Validity,
 	}, p)
 }
 

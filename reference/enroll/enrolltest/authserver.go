@@ -21,6 +21,9 @@ type AuthServer struct {
 	held map[reference.TokenID]*Held
 	log  []string
 	fail func(op string) error
+
+	tests testing.TB
+	tried map[string]bool // results of activations, by key
 }
 
 // Held is a token as it has arrived.
@@ -45,7 +48,7 @@ func (a *AuthServer) Log() []string {
 	return append([]string(nil), a.log...)
 }
 
-// State is the state of a token there: "active", "suspended", "revoked", "cancelled",
+// State is the state of a token there: "inactive", "active", "suspended", "revoked", "cancelled",
 // or "" for one it never heard of.
 func (a *AuthServer) State(id reference.TokenID) string {
 	a.mu.Lock()
@@ -79,6 +82,9 @@ func (a *AuthServer) Create(ctx context.Context, r plugin.Registration) error {
 		return err
 	}
 	h := &Held{Registration: r, State: "active"}
+	if r.Activation {
+		h.State = "inactive"
+	}
 	err := a.hsm.Do(ctx, func(ss *hsm.Session) error {
 		trk, err := a.keys.trkUnwrap.Key(ctx)
 		if err != nil {
@@ -122,6 +128,60 @@ func (a *AuthServer) SetState(_ context.Context, _ string, id reference.TokenID,
 	h.State = state
 	a.keep(op, id, &h)
 	return nil
+}
+
+// Activate accepts the OTP of the token's first counter. After a failure of "activate" it
+// has heard nothing; after one of "answer" it has judged, and the answer is lost.
+func (a *AuthServer) Activate(_ context.Context, key string, id reference.TokenID, attempt plugin.Attempt) error {
+	if err := a.judge("activate"); err != nil {
+		return err
+	}
+	right, known := a.outcome(key)
+	if !known {
+		h := a.Held(id)
+		right = h.State == "inactive" && attempt.OTP == a.OTP(a.tests, id, 0)
+		if right {
+			h.State = "active"
+			a.keep("activate", id, &h)
+		}
+		a.conclude(key, right)
+	}
+	return a.answer(right)
+}
+
+// Settle gives the result of an activation; one that it never heard of is refused for ever.
+func (a *AuthServer) Settle(_ context.Context, key string, _ reference.TokenID) error {
+	if err := a.judge("settle"); err != nil {
+		return err
+	}
+	right, known := a.outcome(key)
+	if !known {
+		a.conclude(key, false)
+	}
+	return a.answer(right)
+}
+
+func (a *AuthServer) answer(right bool) error {
+	if err := a.judge("answer"); err != nil {
+		return err
+	}
+	if !right {
+		return fmt.Errorf("activation: %w", reference.ErrRefused)
+	}
+	return nil
+}
+
+func (a *AuthServer) outcome(key string) (right, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	right, known = a.tried[key]
+	return right, known
+}
+
+func (a *AuthServer) conclude(key string, right bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tried[key] = right
 }
 
 func (a *AuthServer) keep(op string, id reference.TokenID, h *Held) {

@@ -69,7 +69,7 @@ func on(t testing.TB, h *hsm.HSM, keys *Ring) *World {
 		HSM: h, Keys: keys, DB: filepath.Join(t.TempDir(), "eps.db"),
 		Clock: &Clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)},
 	}
-	w.Server = &AuthServer{hsm: w.HSM, keys: w.Keys, held: map[reference.TokenID]*Held{}}
+	w.Server = &AuthServer{hsm: w.HSM, keys: w.Keys, held: map[reference.TokenID]*Held{}, tests: t, tried: map[string]bool{}}
 	w.Reopen(t)
 	return w
 }

@@ -113,7 +113,7 @@ type Grant struct {
 const (
 	KDFName    = "pbkdf2-hmac-sha256"
 	SaltSize   = 16
-	ticketSize = 16
+	ticketSize = reference.TicketSize
 	grantSize  = responseBox - tagSize
 	maxEPSName = 64
 	maxText    = 32 // bytes of a suite or KDF name
