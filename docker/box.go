@@ -118,7 +118,7 @@ func (b *box) faults() map[Fault]fault {
 		Stopped: {b.end("TERM"), b.serve},
 		Killed:  {b.end("KILL"), b.serve},
 		Silent:  {b.pause, b.resume},
-		Full:    {b.shell("cat /dev/zero >" + ballast + "; test -s " + ballast), b.shell("rm " + ballast)},
+		Full:    {b.shell("cat /dev/zero >" + ballast + "; test -s " + ballast), b.shell("rm -f " + ballast)},
 		Cut:     {b.cut, b.join},
 	}
 }

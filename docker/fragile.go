@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // Fault is a way in which a database server goes missing.
@@ -40,14 +42,21 @@ type breakable interface{ faults() map[Fault]fault }
 // fragileWays are the starters of what is breakable, best first.
 var fragileWays = []starter{startBox, startLocal}
 
+// shared has all tables in one file, which grows in small steps: when nothing is left of it
+// and of its file system, no table has room, whatever it has grown to before.
+var shared = []string{"--innodb-file-per-table=OFF", "--innodb-autoextend-increment=1"}
+
 // FragileMariaDB starts a server as MariaDB does, for one user alone.
 func FragileMariaDB(ctx context.Context, args ...string) (*Fragile, error) {
-	i, err := startFirst(ctx, fragileWays, args)
+	i, err := startFirst(ctx, fragileWays, append(args, shared...))
 	if err != nil {
 		return nil, err
 	}
 	f := &Fragile{Instance: i, faults: i.server.(breakable).faults()}
 	f.faults[ReadOnly] = fault{f.readOnly("ON"), f.readOnly("OFF")}
+	if disk, ok := f.faults[Full]; ok {
+		f.faults[Full] = fault{f.full(disk.take), f.roomy(disk.give)}
+	}
 	return f, nil
 }
 
@@ -84,4 +93,53 @@ func (f *Fragile) Break(ctx context.Context, what Fault) (mend func(context.Cont
 // for statements that run.
 func (f *Fragile) readOnly(value string) func(context.Context) error {
 	return func(ctx context.Context) error { return f.admin(ctx, "SET GLOBAL read_only = "+value) }
+}
+
+// filler is a database that takes what is free in the file of tables.
+const filler = "epsbench_filler"
+
+// full fills the disk, and then the pages that the server has still free, by ever smaller
+// rows: what is left has room for a few small ones.
+func (f *Fragile) full(disk func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := f.admin(ctx, "CREATE DATABASE "+filler, "CREATE TABLE "+filler+".t (b LONGBLOB)"); err != nil {
+			return err
+		}
+		if err := disk(ctx); err != nil {
+			return err
+		}
+		for size := 1 << 20; size >= 1<<12; size >>= 2 {
+			if err := f.fill(ctx, size); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// mostRows is more than the pages of a new server have room for.
+const mostRows = 10_000
+
+// fill writes rows until there is no room for one.
+func (f *Fragile) fill(ctx context.Context, size int) error {
+	insert := fmt.Sprintf("INSERT INTO %s.t VALUES (REPEAT('x', %d))", filler, size)
+	err := f.admin(ctx, slices.Repeat([]string{insert}, mostRows)...)
+	var e *mysql.MySQLError
+	if errors.As(err, &e) && e.Number == tableFull {
+		return nil
+	}
+	return errors.Join(err, errors.New("the server does not get full"))
+}
+
+// tableFull is ER_RECORD_FILE_FULL.
+const tableFull = 1114
+
+// roomy gives the disk back, and the pages.
+func (f *Fragile) roomy(disk func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := disk(ctx); err != nil {
+			return err
+		}
+		return f.admin(ctx, "DROP DATABASE IF EXISTS "+filler)
+	}
 }
