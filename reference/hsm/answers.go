@@ -168,7 +168,7 @@ func hostile(k kind) map[uint]bool {
 // letsOutOnly tries every hostile template of use on blob.
 func (p *probe) letsOutOnly(use Usage, w unwrapping, blob []byte) error {
 	var pin runtime.Pinner
-	defer pin.Unpin()
+	defer p.unpin(&pin)
 	right := p.t.unwrapTemplate(&pin, use, "", w)
 	for typ, value := range hostile(use.kind()) {
 		o, err := p.m.UnwrapKey(p.handle, w.mechanism, w.under.handle, blob, altered(right, typ, value))
@@ -176,7 +176,7 @@ func (p *probe) letsOutOnly(use Usage, w unwrapping, blob []byte) error {
 			p.made = append(p.made, o)
 			return fmt.Errorf("the unwrap template does not hold attribute 0x%X", typ)
 		}
-		if oneOf(err, sessionErrors) {
+		if oneOf(err, sessionErrors) || errors.Is(err, ErrSilent) {
 			return err
 		}
 	}

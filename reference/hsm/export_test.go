@@ -6,7 +6,7 @@ import "runtime"
 // provisioning is compared with.
 func RawOAEP(s *Session, private Key, blob []byte) error {
 	var pin runtime.Pinner
-	defer pin.Unpin()
+	defer s.unpin(&pin)
 	mechanism, err := s.OAEPSuite().mechanism()
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -40,6 +41,7 @@ type Config struct {
 	Slot     *uint
 	PIN      reference.Secret // still the caller's, and needed until Close
 	Sessions int              // worker sessions; 0: two for each CPU
+	Patience time.Duration    // for a call to the token; 0: DefaultPatience
 	Role     Role
 }
 
@@ -51,16 +53,18 @@ type Choice struct{ Operation, Strategy, Why string }
 
 // HSM is an opened token. Its methods may be called from many goroutines.
 type HSM struct {
-	m       PKCS11
+	m       *bounded
 	cfg     Config
 	info    Info
 	choices []Choice
 	traits  *traits
 
 	slot       atomic.Uint64
-	mu         sync.Mutex    // guards login and owner
+	mu         sync.Mutex    // guards login, owner and refusal
 	owner      *Session      // holds the login and the resident keys
 	locked     error         // a PIN refused once is not tried again
+	refusal    error         // of the last login, and
+	refusedAt  time.Time     // when it came
 	generation atomic.Uint64 // grows with every login: older sessions and handles are stale
 
 	idle      chan *Session // worker sessions at rest
@@ -78,7 +82,10 @@ func Open(ctx context.Context, m PKCS11, cfg Config) (*HSM, error) {
 	if cfg.Sessions <= 0 {
 		cfg.Sessions = 2 * runtime.GOMAXPROCS(0)
 	}
-	h := &HSM{m: m, cfg: cfg, traits: &traits{}, idle: make(chan *Session, cfg.Sessions), closed: make(chan struct{})}
+	if cfg.Patience <= 0 {
+		cfg.Patience = DefaultPatience
+	}
+	h := &HSM{m: newBounded(m, cfg.Patience), cfg: cfg, traits: &traits{}, idle: make(chan *Session, cfg.Sessions), closed: make(chan struct{})}
 	h.owner = h.newSession()
 	if err := h.connect(); err != nil {
 		return nil, err

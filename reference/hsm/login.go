@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -29,12 +30,28 @@ func (h *HSM) connect() error {
 	if err := h.owner.begin(); err != nil {
 		return err
 	}
-	err = h.m.Login(h.owner.handle, pkcs11.CKU_USER, string(h.cfg.PIN.Bytes()))
-	if err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) {
-		return h.refused(err)
+	if err := h.login(); err != nil {
+		return err
 	}
 	h.owner.generation = h.generation.Add(1)
 	return nil
+}
+
+// afterRefusal is how long nobody tries again to log in to a token that did not let us in:
+// it may count the tries, and every request would make one.
+const afterRefusal = 200 * time.Millisecond
+
+// login logs in on the owner session.
+func (h *HSM) login() error {
+	if h.refusal != nil && time.Since(h.refusedAt) < afterRefusal {
+		return h.refusal
+	}
+	h.refusal = nil
+	err := h.m.Login(h.owner.handle, pkcs11.CKU_USER, string(h.cfg.PIN.Bytes()))
+	if err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) {
+		h.refusal, h.refusedAt = h.refused(err), time.Now()
+	}
+	return h.refusal
 }
 
 // pinErrors are the answers to a PIN that trying again only makes worse.

@@ -80,7 +80,7 @@ func (h *HSM) Do(ctx context.Context, fn func(*Session) error) error {
 	}
 	h.counts.retries.Add(1)
 	if err := h.recover(s.generation, err); err != nil {
-		return fmt.Errorf("%w: %w", reference.ErrUnavailable, err)
+		return err
 	}
 	if err = s.run(fn); lost(err) {
 		return fmt.Errorf("%w: %w", reference.ErrUnavailable, err)
@@ -118,7 +118,7 @@ func (s *Session) run(fn func(*Session) error) (err error) {
 		return err
 	}
 	defer func() {
-		if lost(err) || s.cleanUp() != nil {
+		if lost(err) || errors.Is(err, ErrSilent) || s.cleanUp() != nil {
 			s.close()
 		}
 	}()
@@ -181,7 +181,12 @@ func (h *HSM) recoverLocked(generation uint64, cause error) error {
 		return nil // only a worker session was lost
 	}
 	h.counts.recoveries.Add(1)
-	return h.connect()
+	if err := h.connect(); err != nil {
+		// That the token is not there is no answer to what the caller looks for in it, so
+		// nothing of the error is handed on but its text.
+		return fmt.Errorf("%w: %v", reference.ErrUnavailable, err)
+	}
+	return nil
 }
 
 // Healthy asks the token for something, and mends what can be mended.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-
-	"github.com/epsbench/epsbench/reference"
 )
 
 // Resident is a key that many requests use: a permanent one that was looked up, or a
@@ -68,7 +66,7 @@ func (h *HSM) keep(load func(*Session) (Key, error)) (loadedKey, error) {
 	key, err := h.loadLocked(load)
 	if lost(err) {
 		if err := h.recoverLocked(h.generation.Load(), err); err != nil {
-			return loadedKey{}, fmt.Errorf("%w: %w", reference.ErrUnavailable, err)
+			return loadedKey{}, err
 		}
 		key, err = h.loadLocked(load)
 	}

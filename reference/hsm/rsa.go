@@ -112,7 +112,7 @@ func (t *traits) privateTemplate(p *runtime.Pinner, use RSAUse, label string) []
 // half is for others to use.
 func (s *Session) GenerateRSA(label string, bits int, use RSAUse) (Key, *rsa.PublicKey, error) {
 	var pin runtime.Pinner
-	defer pin.Unpin()
+	defer s.unpin(&pin)
 	public := append(s.t.publicTemplate(label), attribute(pkcs11.CKA_MODULUS_BITS, bits))
 	pub, priv, err := s.m.GenerateKeyPair(s.handle, plain(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN),
 		public, s.t.privateTemplate(&pin, use, label))
@@ -130,7 +130,7 @@ func (s *Session) GenerateRSA(label string, bits int, use RSAUse) (Key, *rsa.Pub
 // host knows it, so that the token can only keep it from others.
 func (s *Session) ImportRSA(pair *rsa.PrivateKey, use RSAUse) (Key, error) {
 	var pin runtime.Pinner
-	defer pin.Unpin()
+	defer s.unpin(&pin)
 	pair.Precompute()
 	attrs := s.t.privateTemplate(&pin, use, "")
 	for typ, n := range map[uint]*big.Int{

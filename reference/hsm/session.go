@@ -20,12 +20,24 @@ var errNoKey = errors.New("no key given")
 // makes end with that Do, save those that were given a label.
 type Session struct {
 	h          *HSM
-	m          PKCS11
+	m          *bounded
 	t          *traits
 	handle     pkcs11.SessionHandle
 	open       bool
 	generation uint64 // of the login that it was opened under
 	made       []pkcs11.ObjectHandle
+}
+
+// unpin lets go of what a call was given, but not before it has come back.
+func (s *Session) unpin(p *runtime.Pinner) {
+	if back := s.m.late(s.handle); back != nil {
+		go func() {
+			<-back
+			p.Unpin()
+		}()
+		return
+	}
+	p.Unpin()
 }
 
 // adopt takes charge of a new object: it is destroyed at the end of the Do unless it is
@@ -67,7 +79,7 @@ func (s *Session) Destroy(keys ...Key) error {
 // generate makes a key of keyBytes.
 func (s *Session) generate(use Usage, label string) (Key, error) {
 	var pin runtime.Pinner
-	defer pin.Unpin()
+	defer s.unpin(&pin)
 	mechanism := uint(pkcs11.CKM_GENERIC_SECRET_KEY_GEN)
 	if use.kind().keyType == aesKey {
 		mechanism = pkcs11.CKM_AES_KEY_GEN
@@ -86,7 +98,7 @@ func (s *Session) derive(base Key, data []byte, use Usage, n int) (Key, error) {
 		return Key{}, fmt.Errorf("derive %s: %w", use, errNoKey)
 	}
 	var pin runtime.Pinner
-	defer pin.Unpin()
+	defer s.unpin(&pin)
 	attrs := s.t.template(&pin, use, "", attribute(pkcs11.CKA_VALUE_LEN, n))
 	o, err := s.m.DeriveKey(s.handle, derivation(&pin, pkcs11.CKM_AES_ECB_ENCRYPT_DATA, data), base.handle, attrs)
 	if err != nil {
@@ -107,7 +119,7 @@ func (s *Session) unwrap(w unwrapping, blob []byte, use Usage, label string) (Ke
 		return Key{}, fmt.Errorf("unwrap %s: %w", use, errNoKey)
 	}
 	var pin runtime.Pinner
-	defer pin.Unpin()
+	defer s.unpin(&pin)
 	attrs := s.t.unwrapTemplate(&pin, use, label, w)
 	o, err := s.m.UnwrapKey(s.handle, w.mechanism, w.under.handle, blob, attrs)
 	if err != nil {
@@ -126,7 +138,7 @@ func (s *Session) wrap(mechanism []*pkcs11.Mechanism, under, key Key) ([]byte, e
 // create makes a session key of a value that the host knows.
 func (s *Session) create(value []byte, use Usage) (Key, error) {
 	var pin runtime.Pinner
-	defer pin.Unpin()
+	defer s.unpin(&pin)
 	attrs := s.t.template(&pin, use, "", attribute(pkcs11.CKA_VALUE, value))
 	o, err := s.m.CreateObject(s.handle, attrs)
 	if err != nil {
