@@ -28,13 +28,16 @@ type EPS interface {
 	// up every other change while it runs. Its own error comes back as it is, and
 	// nothing of what it did is kept.
 	//
-	// Where ctx ends before fn's turn, fn is not run and ctx's error comes back;
-	// later, Update still waits for the outcome, which is soon known.
+	// Where ctx ends before fn's turn, fn is not run and ctx's error comes back, also
+	// where an earlier attempt was taken back; otherwise Update still waits for the
+	// outcome, which is soon known.
 	// reference.ErrUnavailable can also mean that the connection broke during the
 	// commit: the change may have been made, so read before trying again.
 	Update(ctx context.Context, fn func(tx Tx) error) error
 	// View runs fn in a read-only transaction.
 	View(ctx context.Context, fn func(tx Reader) error) error
+	// Writable fails where a change could not be kept now: it makes one and takes it back.
+	Writable(ctx context.Context) error
 	// SetSealer gives the chain that seals the audit records of each commit.
 	// Without one, Audit fails.
 	SetSealer(Sealer)
@@ -171,9 +174,10 @@ type Sealer interface {
 
 // AuthServer is the database of one authentication server.
 type AuthServer interface {
-	// Update and View are those of EPS.
+	// Update, View and Writable are those of EPS.
 	Update(ctx context.Context, fn func(tx AuthTx) error) error
 	View(ctx context.Context, fn func(tx AuthReader) error) error
+	Writable(ctx context.Context) error
 	Info(ctx context.Context) (Info, error)
 	Close() error
 }

@@ -47,6 +47,7 @@ func (t *turn) write(query string, args ...any) (int64, error) {
 type change struct {
 	fn      func(*turn) error
 	fate    atomic.Int32
+	freed   chan struct{} // after an attempt that came to nothing, the caller may give up
 	turns   chan *turn
 	done    chan struct{} // the function has run
 	answer  chan error
@@ -60,16 +61,27 @@ const (
 	givenUp
 )
 
-// take claims the change for the writer, unless its caller gave it up.
+// take claims the change for the writer, for one attempt, unless its caller gave it up.
 func (c *change) take() bool   { return c.fate.CompareAndSwap(waiting, taken) }
 func (c *change) giveUp() bool { return c.fate.CompareAndSwap(waiting, givenUp) }
+
+// free ends the claim when an attempt was taken back: it is the caller's again whether to
+// wait for the next one.
+func (c *change) free() {
+	if c.fate.CompareAndSwap(taken, waiting) {
+		select {
+		case c.freed <- struct{}{}:
+		default:
+		}
+	}
+}
 
 // do runs fn in a transaction. See store.EPS.Update.
 func (w *writer) do(ctx context.Context, fn func(*turn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := &change{fn: fn, turns: make(chan *turn), done: make(chan struct{}), answer: make(chan error, 1)}
+	c := &change{fn: fn, freed: make(chan struct{}, 1), turns: make(chan *turn), done: make(chan struct{}), answer: make(chan error, 1)}
 	select {
 	case <-w.quit:
 		return errClosed
@@ -99,6 +111,8 @@ func (w *writer) follow(ctx context.Context, c *change) error {
 				return errClosed
 			}
 			stopped = nil
+		case <-c.freed:
+			cancelled, stopped = ctx.Done(), w.stopped
 		}
 	}
 }
@@ -117,7 +131,7 @@ func (c *change) run(t *turn) {
 // judge gives the change its turn, and takes back what it did if it failed. An
 // error means that the whole group must be tried again.
 func (c *change) judge(ctx context.Context, g *group) error {
-	if c.gone {
+	if c.gone || !c.take() {
 		return nil
 	}
 	records := len(g.audit)

@@ -47,7 +47,12 @@ const (
 	Statement
 	// Full: there is no room; everything must be rolled back.
 	Full
+	// ReadOnly: nothing is written now; everything must be rolled back.
+	ReadOnly
 )
+
+// lasts says that another try at once would meet the same.
+func (c Class) lasts() bool { return c == Full || c == ReadOnly }
 
 // Config is an opened engine. The pools are closed by the store made from it.
 type Config struct {

@@ -3,8 +3,9 @@ package sql
 import "github.com/epsbench/epsbench/reference/store"
 
 const (
-	selectKeys = "SELECT name, version, master, wrapped, created FROM wrapped_keys ORDER BY name, version"
-	insertKey  = "INSERT INTO wrapped_keys (name, version, master, wrapped, created) VALUES (?, ?, ?, ?, ?)"
+	keyColumns = "name, version, master, wrapped, created"
+	selectKeys = "SELECT " + keyColumns + " FROM wrapped_keys ORDER BY name, version"
+	insertKey  = "INSERT INTO wrapped_keys (" + keyColumns + ") VALUES (?,?,?,?,?)"
 )
 
 // Keys implements store.Reader and store.AuthReader.

@@ -120,10 +120,13 @@ func (s *session) judge(err error) error {
 }
 
 // causes are what callers learn of an error that ends a transaction.
-var causes = map[Class]error{Broken: reference.ErrUnavailable, Conflict: reference.ErrUnavailable, Full: errFull}
+var causes = map[Class]error{Broken: reference.ErrUnavailable, Conflict: reference.ErrUnavailable, Full: errFull, ReadOnly: errReadOnly}
 
 // errFull is a database without room.
 var errFull = fmt.Errorf("the database has no room: %w", reference.ErrUnavailable)
+
+// errReadOnly is a database that does not write.
+var errReadOnly = fmt.Errorf("the database is read-only: %w", reference.ErrUnavailable)
 
 // reset forgets the end of a transaction that was rolled back.
 func (s *session) reset() { s.err, s.class = nil, Broken }

@@ -74,12 +74,12 @@ func (w *writer) loop() {
 	}
 }
 
-// gather takes what waits, without waiting itself, and leaves out what was given up.
+// gather collects what waits, without waiting itself, and leaves out what was given up.
 func (w *writer) gather(first *change) []*change {
 	var changes []*change
 	next := first
 	for {
-		if next.take() {
+		if next.fate.Load() == waiting {
 			changes = append(changes, next)
 		}
 		if len(changes) == groupLimit {
@@ -115,6 +115,9 @@ func (w *writer) commit(ctx context.Context, changes []*change) error {
 	var err error
 	began, try := time.Now(), 0
 	for ; try < tries; try++ {
+		for _, c := range changes {
+			c.free()
+		}
 		if try > 0 && (time.Since(began) > retryTime || !pause(ctx, jitter(try))) {
 			break
 		}
@@ -141,13 +144,14 @@ func (w *writer) attempt(ctx context.Context, changes []*change) (again bool, er
 	g := &group{session: w.session, alone: len(changes) == 1}
 	for _, c := range changes {
 		if err := c.judge(ctx, g); err != nil {
+			again = !w.session.class.lasts()
 			w.abandon(ctx)
-			return true, err
+			return again, err
 		}
 	}
 	after, err := w.seal(ctx, g)
 	if err != nil {
-		again = w.session.err != nil
+		again = w.session.err != nil && !w.session.class.lasts()
 		w.abandon(ctx)
 		return again, fmt.Errorf("seal the audit: %w", unavailable(err))
 	}

@@ -70,21 +70,22 @@ func Config(ctx context.Context, path, name string) (sql.Config, error) {
 	if err := f.Close(); err != nil {
 		return sql.Config{}, fmt.Errorf("open the database: %w", err)
 	}
-	write, err := dbsql.Open("sqlite", dsn(path))
+	write, err := dbsql.Open("sqlite", DSN(path))
 	if err != nil {
 		return sql.Config{}, fmt.Errorf("open %s: %w", path, err)
 	}
 	if err := write.PingContext(ctx); err != nil {
 		return sql.Config{}, fmt.Errorf("open %s: %w", path, errors.Join(err, write.Close()))
 	}
-	read, err := dbsql.Open("sqlite", dsn(path, "query_only(1)"))
+	read, err := dbsql.Open("sqlite", DSN(path, "query_only(1)"))
 	if err != nil {
 		return sql.Config{}, fmt.Errorf("open %s: %w", path, errors.Join(err, write.Close()))
 	}
 	return sql.Config{Dialect: dialect, Write: write, Read: read, Migrations: files, Name: name, Location: path}, nil
 }
 
-func dsn(path string, more ...string) string {
+// DSN is how the driver opens a file, with what holds on every connection and more pragmas.
+func DSN(path string, more ...string) string {
 	q := url.Values{"_pragma": append(append([]string{}, pragmas...), more...)}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
@@ -105,6 +106,7 @@ var classes = map[int]sql.Class{
 	sqlite3.SQLITE_BUSY:       sql.Conflict,
 	sqlite3.SQLITE_LOCKED:     sql.Conflict,
 	sqlite3.SQLITE_FULL:       sql.Full,
+	sqlite3.SQLITE_READONLY:   sql.ReadOnly,
 	sqlite3.SQLITE_CONSTRAINT: sql.Statement,
 	sqlite3.SQLITE_TOOBIG:     sql.Statement,
 	sqlite3.SQLITE_MISMATCH:   sql.Statement,
