@@ -37,6 +37,7 @@ type Denials struct {
 func (d *Denials) Note(r *http.Request, c Call) {
 	switch {
 	case c.Status < http.StatusBadRequest:
+	case c.Status == http.StatusServiceUnavailable: // nobody was refused; the log has it
 	case c.Who.Name == "":
 		d.Strangers.Count(source(r))
 	default:

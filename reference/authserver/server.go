@@ -161,13 +161,18 @@ func (s *Server) Close() {
 	s.decoy.forget()
 }
 
-// Healthy says whether OTPs can be judged now: HSM and database answer.
+// Healthy says whether OTPs can be judged now: HSM and database answer, and what
+// is judged can be kept.
 func (s *Server) Healthy(ctx context.Context) error {
 	if err := s.hsm.Healthy(ctx); err != nil {
 		return err
 	}
-	return s.store.View(ctx, func(tx store.AuthReader) error {
+	err := s.store.View(ctx, func(tx store.AuthReader) error {
 		_, err := tx.Credentials("", 1)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.store.Writable(ctx)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/authserver/plugin"
@@ -19,20 +18,26 @@ const (
 	opActivate = "activate"
 )
 
-// settleTime bounds the commits that follow the authentication server's answer: they
-// are made even where the caller has gone.
-const settleTime = 30 * time.Second
-
 // errTaken: the locator, or in MPP v1 the code itself, has been drawn before.
 var errTaken = errors.New("code taken")
 
-// bring takes a draft from nothing to `issued`.
+// bring takes a draft from nothing to `issued`. Where it cannot say how that has ended, the
+// next Flush gives up what is left.
 func (s *Service) bring(ctx context.Context, d *draft) error {
+	err := s.complete(ctx, d)
+	if err != nil {
+		s.lost.add(d.token.ID, s.parts.Clock.Now())
+	}
+	return err
+}
+
+func (s *Service) complete(ctx context.Context, d *draft) error {
 	if err := s.begin(ctx, d); err != nil {
 		return err
 	}
 	failure := s.register(ctx, d)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	// The commits that follow are made even where the caller has gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Patience)
 	defer cancel()
 	if failure != nil {
 		return errors.Join(failure, s.abandon(ctx, d.token.ID, d.actor))

@@ -58,7 +58,7 @@ func (d *draft) clear() {
 // a live token at the service (its PIN is never told again); ErrRefused where the
 // authentication server will not have it; ErrUnavailable.
 func (s *Service) Enrol(ctx context.Context, r Request) (Result, error) {
-	r = s.complete(r)
+	r = s.filled(r)
 	if err := s.check(r); err != nil {
 		return Result{}, fmt.Errorf("enrol: %w", err)
 	}
@@ -78,7 +78,7 @@ func (s *Service) Enrol(ctx context.Context, r Request) (Result, error) {
 	return Result{Token: d.token.ID, PIN: reference.NewSecret(d.pin), Code: code, Expires: d.code.row.Expires}, nil
 }
 
-func (s *Service) complete(r Request) Request {
+func (s *Service) filled(r Request) Request {
 	r.Suite = or(r.Suite, s.config.Suite)
 	r.PINDigits = or(r.PINDigits, s.config.PINDigits)
 	r.CodeDigits = or(r.CodeDigits, s.config.CodeDigits)

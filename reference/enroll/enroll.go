@@ -56,6 +56,7 @@ type Config struct {
 	Validity      time.Duration // of a registration code
 	Iterations    int           // of PBKDF2
 	CreateTimeout time.Duration // of the authentication server's answer
+	Patience      time.Duration // for the commits behind it: 10 s
 
 	Versions []int    // of MPP that codes are made for; the highest where the bank does not say
 	Guessing Guessing // of version 1
@@ -78,6 +79,7 @@ func (c *Config) complete() {
 	c.Iterations = or(c.Iterations, 100_000)
 	c.CreateTimeout = or(c.CreateTimeout, 10*time.Second)
 	c.ActivationTries = or(c.ActivationTries, 5)
+	c.Patience = or(c.Patience, 10*time.Second)
 	if len(c.Versions) == 0 {
 		c.Versions = []int{2}
 	}
@@ -178,6 +180,7 @@ type Service struct {
 	config Config
 	parts  Parts
 	flush  chan struct{} // one Flush at a time, so that messages of a token keep their order
+	lost   lost
 }
 
 // New checks the configuration; it gives reference.ErrInvalid for one that would
@@ -205,5 +208,5 @@ func New(c Config, p Parts) (*Service, error) {
 	if p.Tickets == nil {
 		p.Tickets = TicketRules()
 	}
-	return &Service{config: c, parts: p, flush: make(chan struct{}, 1)}, nil
+	return &Service{config: c, parts: p, flush: make(chan struct{}, 1), lost: lost{tokens: map[reference.TokenID]time.Time{}}}, nil
 }

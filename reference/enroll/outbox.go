@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/epsbench/epsbench/reference"
@@ -141,10 +143,43 @@ func (s *Service) due(ctx context.Context, e store.OutboxEntry) (bool, error) {
 	if t.State != reference.Pending {
 		return t.State == reference.Cancelled, nil
 	}
-	if s.parts.Clock.Now().Sub(e.Created) < abandonAfter {
+	if s.parts.Clock.Now().Sub(e.Created) < abandonAfter && !s.lost.has(e.Token) {
 		return false, nil
 	}
-	return true, s.abandon(ctx, e.Token, "system")
+	if err := s.abandon(ctx, e.Token, "system"); err != nil {
+		return false, err
+	}
+	s.lost.drop(e.Token)
+	return true, nil
+}
+
+// lost are the enrolments of this process that have ended without an outcome: the store
+// or the HSM was away when they were to be given up. Their users need not wait until
+// abandonAfter for another token.
+type lost struct {
+	mu     sync.Mutex
+	tokens map[reference.TokenID]time.Time
+}
+
+// add also forgets those that abandonAfter has overtaken.
+func (l *lost) add(id reference.TokenID, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.tokens, func(_ reference.TokenID, at time.Time) bool { return now.Sub(at) > abandonAfter })
+	l.tokens[id] = now
+}
+
+func (l *lost) has(id reference.TokenID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, is := l.tokens[id]
+	return is
+}
+
+func (l *lost) drop(id reference.TokenID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.tokens, id)
 }
 
 // Recover gives up the enrolments that a crash has interrupted: rows that are still

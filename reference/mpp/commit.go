@@ -25,7 +25,8 @@ func (s *Server) commit(ctx context.Context, a *attempt) error {
 		a.fail(causeRace)
 	}
 	// Hanging up does not undo a failure.
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Patience)
+	defer cancel()
 	return s.parts.Store.Update(ctx, func(tx store.Tx) error { return s.refuse(tx, a) })
 }
 

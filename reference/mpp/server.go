@@ -52,14 +52,15 @@ type Rejecter interface{ Count(source string) }
 
 // Config are the limits of provisioning. Zero fields take the defaults.
 type Config struct {
-	EPS       string     // name of the EPS, 1 to 64 bytes; phones pin it
-	Versions  []int      // of the protocol: 2
-	CodeTries int        // failures that kill a code: 5
-	Rate      rate.Limit // failures a second and source address without delay: 10
-	Burst     int        // failures a source may have at once: 50
-	Running   int        // requests in the HSM at once: 4 a CPU
-	Waiting   int        // requests let in at once, with those that wait: 1024
-	PerSource int        // of one address: 256
+	EPS       string        // name of the EPS, 1 to 64 bytes; phones pin it
+	Versions  []int         // of the protocol: 2
+	CodeTries int           // failures that kill a code: 5
+	Rate      rate.Limit    // failures a second and source address without delay: 10
+	Burst     int           // failures a source may have at once: 50
+	Running   int           // requests in the HSM at once: 4 a CPU
+	Waiting   int           // requests let in at once, with those that wait: 1024
+	PerSource int           // of one address: 256
+	Patience  time.Duration // for HSM and store, once it is the request's turn: 10 s
 
 	// Of version 1, from all addresses together: failures a second without delay, 1, and how
 	// many at once, 64.
@@ -89,6 +90,9 @@ func (c *Config) complete() error {
 	}
 	if c.Rate == 0 {
 		c.Rate = 10
+	}
+	if c.Patience <= 0 {
+		c.Patience = 10 * time.Second
 	}
 	if c.TotalRate == 0 {
 		c.TotalRate = 1
@@ -206,6 +210,8 @@ func (s *Server) Provision(ctx context.Context, version int, source string, body
 		}
 		defer func() { s.total.leave(guessed, s.parts.Waiter.Now()) }()
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.config.Patience)
+	defer cancel()
 	if s.gate.run(ctx) != nil {
 		return answer, false
 	}

@@ -63,7 +63,7 @@ func NewAuthServer(ctx context.Context, c AuthServerConfig, p AuthServerParts) (
 	}
 	s := &AuthServer{config: c, parts: p}
 	s.log, s.tls = p.Log, p.TLS
-	s.shutdown = c.Shutdown
+	s.patience, s.shutdown = c.Patience, c.Shutdown
 	s.life, s.end = context.WithCancel(context.Background())
 	for _, step := range []func(context.Context) error{s.openParts, s.openServer, s.listen} {
 		if err := step(ctx); err != nil {
@@ -135,21 +135,22 @@ func (s *AuthServer) listen(context.Context) error {
 
 // ready asks every part that a call needs.
 func (s *AuthServer) ready(ctx context.Context) []api.Check {
-	return []api.Check{
-		within(ctx, "hsm", s.parts.HSM.Healthy),
-		within(ctx, "store", func(ctx context.Context) error {
-			return s.parts.Store.View(ctx, func(tx store.AuthReader) error {
+	return s.checks(ctx, []check{
+		{"hsm", s.parts.HSM.Healthy},
+		{"store", func(ctx context.Context) error {
+			err := s.parts.Store.View(ctx, func(tx store.AuthReader) error {
 				_, err := tx.Credentials("", 1)
 				return err
 			})
-		}),
-		within(ctx, "pairing", func(ctx context.Context) error {
+			return errors.Join(err, s.parts.Store.Writable(ctx))
+		}},
+		{"pairing", func(ctx context.Context) error {
 			return s.parts.HSM.Do(ctx, func(*hsm.Session) error {
 				_, err := s.keys.PLK(ctx)
 				return err
 			})
-		}),
-	}
+		}},
+	})
 }
 
 // Serve answers until ctx ends or Close is called, then lets calls under way finish.

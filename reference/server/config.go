@@ -45,6 +45,8 @@ type HSM struct {
 	PINFile  string `yaml:"pin_file"` // first line
 	PINEnv   string `yaml:"pin_env"`
 	Sessions int    `yaml:"sessions"` // 0: 2 for each CPU
+	// Patience is for one call to the token, of which a request makes several; 0: 5 s.
+	Patience time.Duration `yaml:"patience"`
 
 	dir string // of the file, for built-in modules
 }
@@ -131,6 +133,7 @@ type Limits struct {
 	Queue       int           `yaml:"queue"`        // provisionings under way or waiting
 	V1Rate      float64       `yaml:"v1_rate"`      // failed provisionings of MPP v1 a second, from all addresses
 	V1Burst     int           `yaml:"v1_burst"`     // of them at once
+	Patience    time.Duration `yaml:"patience"`     // of a call with the HSM, the store and the authentication server
 	Shutdown    time.Duration `yaml:"shutdown"`     // for calls under way when the process ends
 }
 
@@ -159,10 +162,13 @@ func Default() Config {
 		KDF: KDF{Iterations: 100_000},
 		Limits: Limits{
 			BankBody: 64 << 10, SourceRate: 10, SourceBurst: 50, Queue: 1024, V1Rate: 1, V1Burst: 64,
-			Shutdown: 10 * time.Second,
+			Patience: defaultPatience, Shutdown: 10 * time.Second,
 		},
 	}
 }
+
+// defaultPatience is how long a call waits for the parts that it needs.
+const defaultPatience = 10 * time.Second
 
 // AuthServerConfig is the configuration file of an authentication server
 // (authserver.yaml), with the same rules.
@@ -173,6 +179,7 @@ type AuthServerConfig struct {
 	Listeners  AuthServerListeners `yaml:"listeners"`
 	Roles      string              `yaml:"roles"`
 	Validation authserver.Config   `yaml:"validation"`
+	Patience   time.Duration       `yaml:"patience"` // of a call with the HSM and the store
 	Shutdown   time.Duration       `yaml:"shutdown"` // for calls under way when the process ends
 }
 
@@ -194,6 +201,7 @@ func DefaultAuthServer() AuthServerConfig {
 			Auth:   tlsOn("127.0.0.1:6443", "authserver", true),
 		},
 		Roles:    "pki/roles.yaml",
+		Patience: defaultPatience,
 		Shutdown: 10 * time.Second,
 	}
 }

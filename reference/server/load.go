@@ -148,7 +148,8 @@ func (c Config) Check() error {
 		{c.Code.Validity > 0, "registration_code.validity: must be more than zero"},
 		{c.KDF.Iterations >= 1, "kdf.iterations: must be at least 1"},
 		{c.Limits.BankBody > 0 && c.Limits.SourceRate > 0 && c.Limits.SourceBurst > 0 && c.Limits.Queue > 0 &&
-			c.Limits.V1Rate > 0 && c.Limits.V1Burst > 0, "limits: must be more than zero"},
+			c.Limits.V1Rate > 0 && c.Limits.V1Burst > 0 && c.Limits.Patience > 0, "limits: must be more than zero"},
+		{c.HSM.Patience >= 0, "hsm.patience: cannot be negative"},
 		{versions(c.MPP.Versions), "mpp.versions: want 1, 2 or both, each once"},
 		{!slices.Contains(c.MPP.Versions, 1) || enroll.CheckGuessing(c.Code.Digits, c.guessing()) == nil,
 			"mpp.versions: with 1, no code could ever be issued: limits.v1_burst and limits.v1_rate × registration_code.v1_validity admit more than 10^digits/2048 guesses"},
@@ -186,6 +187,8 @@ func (c Config) guessing() enroll.Guessing {
 func (c AuthServerConfig) check() error {
 	return first(append([]rule{
 		{c.Name != "", "name: must be set"},
+		{c.Patience > 0, "patience: must be more than zero"},
+		{c.HSM.Patience >= 0, "hsm.patience: cannot be negative"},
 		{c.Listeners.Operations.Address == "" || c.Listeners.Operations.local(), "listeners.operations.address: want unix:PATH or a loopback address"},
 	}, c.Store.rules()...))
 }

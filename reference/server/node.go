@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/epsbench/epsbench/reference/api"
+	"github.com/epsbench/epsbench/reference/api/problem"
 )
 
 // node is what an EPS and an authentication server have in common: listeners, and
@@ -18,6 +21,7 @@ import (
 type node struct {
 	log       *slog.Logger
 	tls       func(listener string, c *tls.Config)
+	patience  time.Duration // of a call
 	shutdown  time.Duration
 	listeners []*listener
 	opened    closers
@@ -30,6 +34,9 @@ type node struct {
 }
 
 func (n *node) open(name string, c Listener, h http.Handler) error {
+	if name != string(api.Public) { // where the wait for one's turn comes first, which is part of the rules
+		h = problem.Patience(n.patience, h)
+	}
 	l, err := listen(name, c, n.tls, h, n.log)
 	if err != nil {
 		return err

@@ -91,7 +91,7 @@ func OpenHSM(ctx context.Context, c HSM, modules Modules, role hsm.Role) (*hsm.H
 		pin.Clear()
 		return nil, err
 	}
-	h, err := hsm.Open(ctx, m, hsm.Config{Label: c.Label, Slot: c.Slot, PIN: pin, Sessions: c.Sessions, Role: role})
+	h, err := hsm.Open(ctx, m, hsm.Config{Label: c.Label, Slot: c.Slot, PIN: pin, Sessions: c.Sessions, Patience: c.Patience, Role: role})
 	if err != nil {
 		pin.Clear()
 		return nil, fmt.Errorf("HSM %s: %w", c.Module, err)

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/epsbench/epsbench/reference/api"
@@ -10,31 +12,48 @@ import (
 	"github.com/epsbench/epsbench/reference/store"
 )
 
-// readyPatience is how long a part may take to answer before it counts as gone. A
-// PKCS#11 call cannot be interrupted, only left alone.
+// readyPatience is how long a part may take to answer before it counts as gone.
 const readyPatience = 2 * time.Second
 
 // ready asks every part that a call needs.
 func (s *Server) ready(ctx context.Context) []api.Check {
-	return []api.Check{
-		within(ctx, "hsm", s.parts.HSM.Healthy),
-		within(ctx, "store", func(ctx context.Context) error {
-			return s.parts.Store.View(ctx, func(tx store.Reader) error {
+	return s.checks(ctx, []check{
+		{"hsm", s.parts.HSM.Healthy},
+		{"store", func(ctx context.Context) error {
+			err := s.parts.Store.View(ctx, func(tx store.Reader) error {
 				_, err := tx.LiveCodes()
 				return err
 			})
-		}),
-		within(ctx, "pairing", func(ctx context.Context) error {
+			return errors.Join(err, s.parts.Store.Writable(ctx))
+		}},
+		{"pairing", func(ctx context.Context) error {
 			return s.parts.HSM.Do(ctx, func(*hsm.Session) error {
 				_, _, err := s.keys.TRK(ctx, s.config.AuthServer.Name)
 				return err
 			})
-		}),
-	}
+		}},
+	})
 }
 
-func within(ctx context.Context, name string, ask func(context.Context) error) api.Check {
-	ctx, cancel := context.WithTimeout(ctx, readyPatience)
+// check asks one part.
+type check struct {
+	name string
+	ask  func(context.Context) error
+}
+
+// checks asks all parts at once: one that is away holds up no other.
+func (n *node) checks(ctx context.Context, all []check) []api.Check {
+	answers := make([]api.Check, len(all))
+	var asked sync.WaitGroup
+	for i, c := range all {
+		asked.Go(func() { answers[i] = within(ctx, min(readyPatience, n.patience), c.name, c.ask) })
+	}
+	asked.Wait()
+	return answers
+}
+
+func within(ctx context.Context, patience time.Duration, name string, ask func(context.Context) error) api.Check {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	answer := make(chan error, 1)
 	go func() { answer <- ask(ctx) }()
@@ -45,7 +64,7 @@ func within(ctx context.Context, name string, ask func(context.Context) error) a
 		}
 		return api.Check{Name: name, OK: true}
 	case <-ctx.Done():
-		return api.Check{Name: name, Why: fmt.Sprintf("no answer within %v", readyPatience)}
+		return api.Check{Name: name, Why: fmt.Sprintf("no answer within %v", patience)}
 	}
 }
 

@@ -54,7 +54,7 @@ func New(ctx context.Context, c Config, p Parts) (*Server, error) {
 	}
 	s := &Server{config: c, parts: p}
 	s.log, s.tls = p.Log, p.TLS
-	s.shutdown = c.Limits.Shutdown
+	s.patience, s.shutdown = c.Limits.Patience, c.Limits.Shutdown
 	s.life, s.end = context.WithCancel(context.Background())
 	for _, step := range []func(context.Context) error{s.openParts, s.openAudit, s.openServices, s.listen, s.recordStart} {
 		if err := step(ctx); err != nil {

@@ -37,7 +37,7 @@ func (s *Server) newEnroll() (*enroll.Service, error) {
 	return enroll.New(enroll.Config{
 		AuthServer: s.config.AuthServer.Name, Suite: s.config.Token.Suite, PINDigits: s.config.Token.PINDigits,
 		CodeDigits: s.config.Code.Digits, CodeTries: s.config.Code.Failures, Validity: s.config.Code.Validity,
-		Iterations: s.config.KDF.Iterations, CreateTimeout: s.config.AuthServer.Timeout,
+		Iterations: s.config.KDF.Iterations, CreateTimeout: s.config.AuthServer.Timeout, Patience: s.config.Limits.Patience,
 		Versions: s.config.MPP.Versions, Guessing: s.config.guessing(),
 		Activation: s.config.Activation.Required, ActivationTries: s.config.Activation.Tries,
 	}, p)
@@ -58,6 +58,7 @@ func (s *Server) newMPP(ctx context.Context) (*mpp.Server, error) {
 	return mpp.New(ctx, mpp.Config{
 		EPS: s.config.Name, Versions: s.config.MPP.Versions, CodeTries: s.config.Code.Failures,
 		Rate: rate.Limit(s.config.Limits.SourceRate), Burst: s.config.Limits.SourceBurst, Waiting: s.config.Limits.Queue,
+		Patience:  s.config.Limits.Patience,
 		TotalRate: rate.Limit(s.config.Limits.V1Rate), TotalBurst: s.config.Limits.V1Burst,
 		TicketValidity: s.config.Activation.Validity,
 	}, p)

@@ -78,12 +78,13 @@ var table = []struct {
 	is      error
 	problem Problem
 }{
+	// First: of what could not be asked, nothing else is known.
+	{reference.ErrUnavailable, Unavailable()},
 	{reference.ErrInvalid, Malformed().With("a field is out of its bounds")},
 	{reference.ErrNotFound, NotFound()},
 	{reference.ErrExists, Exists()},
 	{reference.ErrConflict, Conflict()},
 	{reference.ErrRefused, Refused()},
-	{reference.ErrUnavailable, Unavailable()},
 	{context.DeadlineExceeded, Unavailable()},
 	{context.Canceled, Unavailable()},
 }
