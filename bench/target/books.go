@@ -17,10 +17,10 @@ const (
 
 // Books reads both databases past the servers. The connections are closed at once: one that
 // stays open would keep SQLite from having to recover anything.
-func (d *divided) Books(ctx context.Context) ([]conformance.Entry, error) {
+func (s *system) Books(ctx context.Context) ([]conformance.Entry, error) {
 	var all []conformance.Entry
 	place := map[string]int{}
-	err := eachRow(ctx, d.stores.driver, d.stores.dsns[0], tokensOfEPS, func(scan func(...any) error) error {
+	err := eachRow(ctx, s.stores.driver, s.stores.dsns[0], tokensOfEPS, func(scan func(...any) error) error {
 		var e conformance.Entry
 		err := scan(&e.Token, &e.Service, &e.User, &e.EPS, &e.Waiting)
 		place[e.Token] = len(all)
@@ -30,7 +30,7 @@ func (d *divided) Books(ctx context.Context) ([]conformance.Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("books of the EPS: %w", err)
 	}
-	err = eachRow(ctx, d.stores.driver, d.stores.dsns[1], tokensOfOther, func(scan func(...any) error) error {
+	err = eachRow(ctx, s.stores.driver, s.stores.dsns[1], tokensOfOther, func(scan func(...any) error) error {
 		var token, state string
 		if err := scan(&token, &state); err != nil {
 			return err

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/epsbench/epsbench/conformance"
 )
@@ -12,11 +13,17 @@ type breakage func(ctx context.Context) (mend func(context.Context) error, err e
 // openFragileStores makes databases that no other target uses, so that they can be taken
 // away: see openStores.
 func openFragileStores(ctx context.Context, kind, dir string) (*stores, error) {
+	if kind == "sqlite" {
+		return openLimited(ctx, filepath.Join(dir, "db"))
+	}
 	return openStores(ctx, kind, dir)
 }
 
 // breakages are the outages that these databases can suffer, for real. The databases of
 // both servers are gone in each.
 func (s *stores) breakages() map[conformance.Outage]breakage {
-	return map[conformance.Outage]breakage{}
+	if s.limited != nil {
+		return s.limited.breakages()
+	}
+	return nil
 }

@@ -60,35 +60,38 @@ func opener(p reference.Profile) func(context.Context, run.Options) (conformance
 // system is a running reference EPS. It implements every interface of
 // conformance/target.go that it has a capability for.
 type system struct {
-	options   run.Options
-	dir       string
-	name      string // of the EPS
-	profile   reference.Profile
-	node      string // of it in the audit, where it is not the first
-	seams     mutants.Seams
-	clock     *clock
-	log       *journal
-	trace     *trace.Recorder
-	slots     *slots
-	openSlots func() (*slots, error)
-	stores    *stores
-	tap       tap
+	options    run.Options
+	dir        string
+	name       string // of the EPS
+	profile    reference.Profile
+	node       string // of it in the audit, where it is not the first
+	seams      mutants.Seams
+	clock      *clock
+	log        *journal
+	trace      *trace.Recorder
+	slots      *slots
+	openSlots  func() (*slots, error)
+	openStores func(ctx context.Context, kind, dir string) (*stores, error)
+	stores     *stores
+	tap        tap
 	// iterations of PBKDF2 in place of the profile's; 0: those
 	iterations atomic.Int64
 	host       string            // a loopback address of its own, for processes that come and go
 	fixed      map[string]string // where listeners answer; any address for those that are not there
 
-	eps     *server.Server
-	auth    *server.AuthServer
-	opened  []func() error // HSM sessions of the two
-	hsm     *hsm.HSM       // of the EPS
-	serving chan error
-	rules   authserver.Rules // of the authentication server, without a mutant
-	clients clients
-	twins   []*system
-	hasty   bool                  // cheap settings, for servers that are started many times
-	divided *divided              // its servers, when they are processes of their own
-	former  *conformance.Identity // of a divided one
+	eps      *server.Server
+	auth     *server.AuthServer
+	opened   []func() error // HSM sessions of the two
+	hsm      *hsm.HSM       // of the EPS
+	serving  chan error
+	rules    authserver.Rules // of the authentication server, without a mutant
+	clients  clients
+	twins    []*system
+	hasty    bool                  // cheap settings, for servers that are started many times
+	breaks   *breaks               // how its parts can be taken away, if they can
+	patience patience              // of a system whose parts can be taken away
+	divided  *divided              // its servers, when they are processes of their own
+	former   *conformance.Identity // of a divided one
 }
 
 var capabilities = conformance.Capabilities{
@@ -100,6 +103,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanUnlock: true, conformance.CanChallenge: true,
 	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
 	conformance.CanKill: true, conformance.CanNode: true, conformance.CanResync: true,
+	conformance.CanBreak: true,
 }
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and
@@ -148,7 +152,11 @@ func (s *system) prepare(ctx context.Context) (err error) {
 	if s.slots, err = s.openSlots(); err != nil {
 		return err
 	}
-	s.stores, err = openStores(ctx, s.options.Store, s.dir)
+	open := openStores
+	if s.openStores != nil {
+		open = s.openStores
+	}
+	s.stores, err = open(ctx, s.options.Store, s.dir)
 	return err
 }
 

@@ -35,6 +35,9 @@ func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.
 	if err != nil {
 		return nil, err
 	}
+	if s.breaks != nil {
+		m = s.breaks.before(slot, m)
+	}
 	m = trace.New(slot, m, s.record)
 	if s.seams.Module != nil {
 		m = s.seams.Module(slot, m)
@@ -50,7 +53,11 @@ func (s *system) record(r trace.Record) {
 }
 
 func (s *system) login(ctx context.Context, slot string, m cryptoki.Module, role hsm.Role) (*hsm.HSM, error) {
-	h, err := hsm.Open(ctx, m, hsm.Config{Label: s.slots.label(slot), PIN: reference.NewSecret([]byte(userPIN)), Role: role})
+	c := hsm.Config{Label: s.slots.label(slot), PIN: reference.NewSecret([]byte(userPIN)), Patience: s.patience.hsm, Role: role}
+	if s.seams.HSM != nil {
+		s.seams.HSM(&c)
+	}
+	h, err := hsm.Open(ctx, m, c)
 	if err != nil {
 		return nil, fmt.Errorf("HSM %s: %w", slot, err)
 	}
@@ -110,6 +117,11 @@ func (s *system) startAuthServer(ctx context.Context) error {
 	s.opened = append(s.opened, h.Close)
 	c := server.DefaultAuthServer()
 	c.Listeners.Plugin.Address, c.Listeners.Auth.Address = s.address("plugin"), s.address("auth")
+	if s.breaks != nil {
+		c.Listeners.Operations = c.Listeners.Plugin
+		c.Listeners.Operations.Address = s.address("auth operations")
+		c.Patience, c.Validation.Patience = s.patience.call, s.patience.call
+	}
 	c.Resolve(s.dir)
 	if s.hasty {
 		hastenAuthServer(&c)
@@ -190,6 +202,9 @@ func (s *system) settings() server.Config {
 	}
 	if s.hasty {
 		hasten(&c)
+	}
+	if s.breaks != nil {
+		c.Limits.Patience, c.AuthServer.Timeout = s.patience.call, s.patience.call
 	}
 	c.Resolve(s.dir)
 	return c

@@ -57,6 +57,8 @@ type stores struct {
 	server *docker.Ref // MariaDB that the bench has started
 	admin  *sql.DB     // MariaDB: makes and drops the databases
 	made   []string    // databases to drop
+	// limited are SQLite databases that can be taken away.
+	limited *limited
 }
 
 // openStores makes two empty databases: kind is "sqlite", a DSN, or what prepareStore gave.

@@ -13,6 +13,7 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/enroll"
+	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/keys"
 	"github.com/epsbench/epsbench/reference/mpp"
 	"github.com/epsbench/epsbench/reference/server"
@@ -36,6 +37,8 @@ type Seams struct {
 	// Keys changes how the keys of a new EPS are made.
 	Keys       func(*keys.Options)
 	AuthConfig func(*server.AuthServerConfig)
+	// HSM changes how a server uses its token.
+	HSM func(*hsm.Config)
 	// Module stands between a server and its HSM: slot is "eps" or "authserver", or
 	// "suite" for the token that a suite borrows.
 	Module func(slot string, m cryptoki.Module) cryptoki.Module
@@ -53,7 +56,7 @@ type Seams struct {
 
 // All lists every mutant, in the order of the families.
 func All() []Mutant {
-	return slices.Concat(rfc, rfcOCRA, provisioning, pin, storage, challenges, crashing, attacked)
+	return slices.Concat(rfc, rfcOCRA, provisioning, pin, storage, challenges, crashing, attacked, away)
 }
 
 // Find gives the mutant of a name.

@@ -8,6 +8,7 @@ import (
 	"github.com/epsbench/epsbench/conformance/crash"
 	"github.com/epsbench/epsbench/conformance/mpp"
 	"github.com/epsbench/epsbench/conformance/mutants"
+	"github.com/epsbench/epsbench/conformance/outage"
 	"github.com/epsbench/epsbench/conformance/pin"
 	"github.com/epsbench/epsbench/conformance/rfc"
 	"github.com/epsbench/epsbench/conformance/store"
@@ -25,6 +26,7 @@ func registry() run.Registry {
 			{Name: "store", Long: 9, About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
 			{Name: "authserver", Long: 6, About: "challenges and their responses at the authentication server", Family: authserver.Family},
 			{Name: "crash", Long: 15, About: "what is left when a server is killed in the middle of its work", Family: crash.Family},
+			{Name: "outage", Long: 12, About: "what is done and lost when the HSM or the database is away, and when it is back", Family: outage.Family},
 		},
 		Targets: []run.Target{target.Reference, target.Literal},
 	}
