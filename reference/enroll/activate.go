@@ -57,7 +57,7 @@ func (s *Service) Activate(ctx context.Context, a Activation) (Activated, error)
 		return result, nil
 	}
 	// Hanging up does not undo a try.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.CreateTimeout+settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.CreateTimeout+s.config.Patience)
 	defer cancel()
 	result.Granted, err = s.tryOut(ctx, h)
 	return result, err
