@@ -126,6 +126,8 @@ var expected = map[string]class{
 	"authserver.challenges.expires":         instant,
 	"authserver.challenges.kept_until":      number("time", microseconds(2020), microseconds(9999)),
 	"authserver.challenges.mac":             mac(32),
+	"authserver.refusals.slot":              number("slot", 0, 1023),
+	"authserver.refusals.counted":           number("count", 1, 1_000_000),
 
 	"authserver.messages.idempotency_key": one(`(plugin|unlock)/[0-9A-Za-z/-]{1,110}`),
 	"authserver.messages.digest":          digest(32),

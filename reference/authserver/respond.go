@@ -41,13 +41,13 @@ func (s *Server) tryReply(ctx context.Context, r Reply) (bool, error) {
 	j, used, err := s.judgeReply(ctx, row, c, r)
 	if unbelievable(err) {
 		s.log.ErrorContext(ctx, "row not believed", "event", "tampered", "token", row.Token, "err", err)
-		return false, nil
+		return false, s.leave(ctx, r.Service, r.User)
 	}
 	if err != nil {
 		return false, fmt.Errorf("respond: %w", err)
 	}
 	if !j.counts {
-		return false, nil
+		return false, s.leave(ctx, r.Service, r.User)
 	}
 	return j.accepted, s.commit(ctx, row, j.next, func(tx store.AuthTx) error { return tx.UseChallenge(used) })
 }

@@ -52,12 +52,9 @@ func (s *Server) untilJudged(ctx context.Context, service reference.Service, use
 
 // try makes a trial on the row as it is, and writes what follows if it still is.
 func (s *Server) try(ctx context.Context, service reference.Service, user reference.User, t trial) (bool, error) {
-	if !plugin.IsService(service) || !plugin.IsUser(user) {
-		return false, s.pretend(ctx, decoyRow, t)
-	}
 	row, err := s.credentialOf(ctx, service, user)
 	if errors.Is(err, reference.ErrNotFound) {
-		return false, s.pretend(ctx, decoyRow, t)
+		return false, errors.Join(s.pretend(ctx, decoyRow, t), s.leave(ctx, service, user))
 	}
 	if err != nil {
 		return false, fmt.Errorf("OTP: %w", err)
@@ -65,21 +62,35 @@ func (s *Server) try(ctx context.Context, service reference.Service, user refere
 	j, err := s.judge(ctx, row, t)
 	if unbelievable(err) {
 		s.log.ErrorContext(ctx, "row not believed", "event", "tampered", "token", row.Token, "err", err)
-		return false, nil
+		return false, s.leave(ctx, service, user)
 	}
 	if err != nil {
 		return false, fmt.Errorf("OTP: %w", err)
 	}
 	if !j.counts {
-		return false, nil
+		return false, s.leave(ctx, service, user)
 	}
 	return j.accepted, s.commit(ctx, row, j.next)
+}
+
+// leave refuses without a change of the row, and writes as much elsewhere: who is refused
+// cannot tell from the time whether there was a row to count in.
+func (s *Server) leave(ctx context.Context, service reference.Service, user reference.User) error {
+	slot := s.turns.slot(turnOf(service, user))
+	if err := s.store.Update(ctx, func(tx store.AuthTx) error { return tx.CountRefusal(slot) }); err != nil {
+		return fmt.Errorf("refusal: %w", err)
+	}
+	return nil
 }
 
 // unbelievable: the row was changed from outside, or put back.
 func unbelievable(err error) bool { return errors.Is(err, errTampered) || errors.Is(err, errOld) }
 
+// credentialOf gives the user's row, or reference.ErrNotFound, also for what names nobody.
 func (s *Server) credentialOf(ctx context.Context, service reference.Service, user reference.User) (c store.Credential, err error) {
+	if !plugin.IsService(service) || !plugin.IsUser(user) {
+		return c, reference.ErrNotFound
+	}
 	err = s.store.View(ctx, func(tx store.AuthReader) error {
 		c, err = tx.CredentialOf(service, user)
 		return err

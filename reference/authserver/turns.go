@@ -29,7 +29,7 @@ func (t *turns) take(ctx context.Context, key string) (release func(), err error
 	if ctx.Err() != nil {
 		return nil, ctx.Err() // also where it is the caller's turn
 	}
-	slot := t.slots[maphash.String(t.seed, key)%uint64(len(t.slots))]
+	slot := t.slots[t.slot(key)]
 	select {
 	case slot <- struct{}{}:
 		return func() { <-slot }, nil
@@ -37,6 +37,9 @@ func (t *turns) take(ctx context.Context, key string) (release func(), err error
 		return nil, ctx.Err()
 	}
 }
+
+// slot is the place of key among the turns: whoever has the turn has the slot alone.
+func (t *turns) slot(key string) int { return int(maphash.String(t.seed, key) % uint64(len(t.slots))) }
 
 // turnOf is the key of a user's turn; 0 occurs in neither part.
 func turnOf(service reference.Service, user reference.User) string {

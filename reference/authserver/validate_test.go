@@ -237,6 +237,28 @@ func TestOneRefusal(t *testing.T) {
 	}
 }
 
+// TestEveryRefusalWritesOnce: the commit of a count must not show that there is a user.
+func TestEveryRefusalWritesOnce(t *testing.T) {
+	w := theWorld(t)
+	commits := 0
+	n := w.node(t, func(_ *authserver.Config, parts *authserver.Parts) {
+		parts.Store = beforeUpdate{w.store, func() { commits++ }}
+	})
+	active, locked := n.enrol(t, "HOTP-SHA256-6"), n.enrol(t, "HOTP-SHA256-6")
+	n.lock(t, locked)
+	for what, p := range map[string]phone{"wrong": active, "locked": locked, "unknown": {user: "nobody"}, "no user's name": {user: " x "}} {
+		commits = 0
+		if n.accepts(t, p, active.wrong()) || commits != 1 {
+			t.Errorf("%s: accepted, or refused with %d commits", what, commits)
+		}
+		commits = 0
+		r := authserver.Reply{Challenge: tokenID(), Service: service, User: p.user, Response: "00000000"}
+		if ok, err := n.Respond(t.Context(), r); ok || err != nil || commits != 1 {
+			t.Errorf("%s, response: %v, %v, %d commits", what, ok, err, commits)
+		}
+	}
+}
+
 // exchange is the whole answer, Date apart.
 func (n *node) exchange(t *testing.T, u, otp string) string {
 	t.Helper()

@@ -206,6 +206,9 @@ type AuthTx interface {
 	// reference.ErrConflict.
 	UseChallenge(c Challenge) error
 	ForgetChallenges(keptUntil time.Time) error // those whose KeptUntil is before; none is fine
+	// CountRefusal adds one to the refusals that changed no row, in one of a few slots. Nobody
+	// reads them: it costs what the change of a row costs, and holds up no other slot.
+	CountRefusal(slot int) error
 }
 
 // Credential is a token as the authentication server keeps it. MAC covers every

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ func TestAuthServer(t *testing.T, e Engine) {
 		t.Run(c.name, func(t *testing.T) { c.test(t, st) })
 	}
 	t.Run("2,000 credentials are found by index", func(t *testing.T) { testAuthFilled(t, e) })
+	t.Run("64 refusals are counted at once", func(t *testing.T) { testRefusals(t, e, location, st) })
 	t.Run("from version 1", func(t *testing.T) { testAuthFromFirst(t, e) })
 	t.Run("beside an EPS", func(t *testing.T) {
 		_, err := e.OpenEPS(context.Background(), location)
@@ -297,5 +299,22 @@ func testAuthFilled(t *testing.T, e Engine) {
 	}
 	if seen != filled {
 		t.Errorf("walked over %d credentials of %d", seen, filled)
+	}
+}
+
+func testRefusals(t *testing.T, e Engine, location string, st store.AuthServer) {
+	const refusals, slots = 64, 8
+	var all sync.WaitGroup
+	for i := range refusals {
+		all.Go(func() {
+			if err := st.Update(t.Context(), func(tx store.AuthTx) error { return tx.CountRefusal(i % slots) }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	var rows, sum int
+	if err := e.raw(t, location, "authserver").Read.QueryRow("SELECT COUNT(*), SUM(counted) FROM refusals").Scan(&rows, &sum); err != nil || rows != slots || sum != refusals {
+		t.Errorf("%d refusals in %d slots, %v", sum, rows, err)
 	}
 }
