@@ -69,7 +69,7 @@ func flow(t conformance.Target, p conformance.Profile) {
 
 		It("4: opens them in the HSM with its private key", conformance.Claims("ST-6.3-4"), func(ctx SpecContext) {
 			s.expectOpened()
-			private := expectPrivateKey(ctx, t, s.Pinned().Key, pkcs11.CKA_UNWRAP)
+			private := expectPrivateKey(ctx, t, s.Pinned().Key, pkcs11.CKA_UNWRAP, nil)
 			secret := s.calls.expectOneUse(private)
 			derived := s.calls.derivedFrom(secret)
 			Expect(derived).To(HaveLen(2), "keys derived from S in the HSM")

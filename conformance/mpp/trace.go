@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/miekg/pkcs11"
@@ -155,19 +156,23 @@ var privateKey = []struct {
 	attribute uint
 	want      bool
 }{
-	{pkcs11.CKA_SENSITIVE, true}, {pkcs11.CKA_ALWAYS_SENSITIVE, true},
+	{pkcs11.CKA_LOCAL, true}, {pkcs11.CKA_SENSITIVE, true}, {pkcs11.CKA_ALWAYS_SENSITIVE, true},
 	{pkcs11.CKA_EXTRACTABLE, false}, {pkcs11.CKA_NEVER_EXTRACTABLE, true},
 	{pkcs11.CKA_SIGN, false}, {pkcs11.CKA_DERIVE, false},
 }
 
+// fromOutside is what differs in a key that was brought into the HSM: others have seen it.
+var fromOutside = map[uint]bool{pkcs11.CKA_LOCAL: false, pkcs11.CKA_ALWAYS_SENSITIVE: false, pkcs11.CKA_NEVER_EXTRACTABLE: false}
+
 // expectPrivateKey finds the other half of public in the EPS's HSM and looks at it: it may
-// do use, and nothing else.
-func expectPrivateKey(ctx context.Context, t conformance.Target, public *rsa.PublicKey, use uint) uint {
+// do use, and nothing else, but for what is said to differ.
+func expectPrivateKey(ctx context.Context, t conformance.Target, public *rsa.PublicKey, use uint, but map[uint]bool) uint {
 	GinkgoHelper()
 	want := map[uint]bool{pkcs11.CKA_UNWRAP: use == pkcs11.CKA_UNWRAP, pkcs11.CKA_DECRYPT: use == pkcs11.CKA_DECRYPT}
 	for _, p := range privateKey {
 		want[p.attribute] = p.want
 	}
+	maps.Copy(want, but)
 	var found uint
 	withPrivateKey(ctx, t, public, func(m cryptoki.Module, session pkcs11.SessionHandle, key pkcs11.ObjectHandle) {
 		found = uint(key)

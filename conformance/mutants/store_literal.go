@@ -3,6 +3,7 @@ package mutants
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/miekg/pkcs11"
@@ -59,6 +60,64 @@ var storageLiteral = []Mutant{
 			onModule("eps", func(m cryptoki.Module) cryptoki.Module { return identity{m, kept} })(s)
 		},
 	},
+	{
+		Name:   "another code beside the index",
+		About:  "DBK encrypts the registration code backwards; nothing that the EPS does needs what it has stored.",
+		Target: literalTarget,
+		Claims: []string{"ST-B6"},
+		Reason: "what DBK opens is not the registration code",
+		Break:  func(s *Seams) { s.Enroll = func(p *enroll.Parts) { p.Rows = backwardsCode{p.Rows} } },
+	},
+	{
+		Name:   "code beside the index in a form of its own",
+		About:  "What is stored of a registration code is its bytes with a constant added, of the right length.",
+		Target: literalTarget,
+		Claims: []string{"ST-B6"},
+		Reason: "what is kept of a registration code does not open with DBK",
+		Break:  func(s *Seams) { s.Enroll = func(p *enroll.Parts) { p.Rows = maskedCode{p.Rows} } },
+	},
+	{
+		Name:   "the key of the keystore signs too",
+		About:  "The RSA pair comes out of the keystore into the HSM as a key that may also sign.",
+		Target: literalTarget,
+		Claims: []string{"ST-6.3-4"},
+		Reason: "the private key: CKA_SIGN",
+		Break:  onModule("eps", func(m cryptoki.Module) cryptoki.Module { return signingPair{m} }),
+	},
+}
+
+// backwardsCode keeps registration codes from their last character to their first.
+type backwardsCode struct{ row.Format }
+
+func (f backwardsCode) SealCode(ctx context.Context, s *hsm.Session, rc []byte) ([]byte, error) {
+	changed := bytes.Clone(rc)
+	slices.Reverse(changed)
+	return f.Format.SealCode(ctx, s, changed)
+}
+
+// maskedCode keeps registration codes without DBK.
+type maskedCode struct{ row.Format }
+
+func (f maskedCode) SealCode(ctx context.Context, s *hsm.Session, rc []byte) ([]byte, error) {
+	sealed, err := f.Format.SealCode(ctx, s, rc)
+	if err != nil {
+		return nil, err
+	}
+	body := sealed[16:] // the IV stays
+	for i := range body {
+		body[i] = rc[i%len(rc)] + 0x80
+	}
+	return sealed, nil
+}
+
+// signingPair adds a power to the private keys that are brought in.
+type signingPair struct{ cryptoki.Module }
+
+func (m signingPair) CreateObject(sh pkcs11.SessionHandle, t []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	if class := valueOf(t, pkcs11.CKA_CLASS); bytes.Equal(class, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY).Value) {
+		t = with(t, pkcs11.CKA_SIGN, []byte{1})
+	}
+	return m.Module.CreateObject(sh, t)
 }
 
 // unbound seals and opens every row as if it were the same token's.

@@ -50,6 +50,41 @@ func registration(w *world) {
 	})
 }
 
+// sealedCodes: what is kept of a code beside its index.
+func sealedCodes(w *world) {
+	It("keeps of a code beside the index what DBK encrypts, or nothing", conformance.Claims("ST-B6"), func(ctx SpecContext) {
+		many, tables, f := w.manyCodes(ctx), w.tables(ctx), w.form()
+		if f.code == nil {
+			for _, u := range many {
+				Expect(only(tables, "eps", "codes", "locator", u.locator())["sealed"]).To(BeEmpty(), "bytes beside the index of a code")
+			}
+			conformance.Observe("beside the indexes of %d codes nothing is kept of them", len(many))
+			return
+		}
+		if !w.Capabilities()[conformance.CanSeeObjects] {
+			conformance.Observe("what is kept of a code could not be opened without the HSM")
+			return
+		}
+		s, other := open(ctx, w.Target, "eps"), w.second(ctx)
+		o := open(ctx, other, "eps")
+		theirs, err := other.(conformance.Database).Dump(ctx)
+		Expect(err).NotTo(HaveOccurred(), "dump of another EPS")
+		ours, foreign := s.opened(f.dbk, f.dbk.blob(tables)), o.opened(f.dbk, f.dbk.blob(theirs))
+		seen := map[string]bool{}
+		for _, u := range many {
+			sealed := only(tables, "eps", "codes", "locator", u.locator())["sealed"]
+			code, err := f.code(s, ours, sealed)
+			Expect(err).NotTo(HaveOccurred(), "what is kept of a registration code does not open with DBK")
+			Expect(string(code) == u.RegistrationCode).To(BeTrue(), "what DBK opens is not the registration code")
+			wrong, err := f.code(o, foreign, sealed)
+			Expect(err != nil || string(wrong) != u.RegistrationCode).To(BeTrue(), "another EPS's DBK opens a registration code")
+			seen[string(sealed[:16])] = true
+		}
+		Expect(seen).To(HaveLen(len(many)), "different IVs of %d codes", len(many))
+		conformance.Observe("%d codes rest encrypted by DBK, as §4 B6 has it, each under an IV of its own: DBK opens each to the code that the bank was told, and another EPS's DBK opens none; whoever has the database and one use of DBK has the codes that are live", len(many))
+	})
+}
+
 // manyCodes gives new users, enrolled at the same time and the same for all specs.
 func (w *world) manyCodes(ctx context.Context) []*user {
 	GinkgoHelper()

@@ -15,6 +15,7 @@ type form struct {
 	uses   []uint                                                                   // of DBK
 	unseal func(s session, dbk pkcs11.ObjectHandle, r record) ([]byte, error)       // C of a token's row
 	swap   func(s session, u *user, dbk pkcs11.ObjectHandle, r record) (did string) // the layers in the other order
+	code   func(s session, dbk pkcs11.ObjectHandle, sealed []byte) ([]byte, error)  // that is kept beside its index; nil: none is
 
 	columns map[string]class // that are not as in expected
 	kinds   []kind           // of keys, beside those of all forms
@@ -68,7 +69,7 @@ var bound = form{
 var literal = form{
 	dbk:    stored{"DBK-ST", "MK-DBK-ST", made(pkcs11.CKK_AES, false, pkcs11.CKA_ENCRYPT, pkcs11.CKA_DECRYPT)},
 	uses:   []uint{pkcs11.CKA_ENCRYPT, pkcs11.CKA_DECRYPT},
-	unseal: session.decryptedRow, swap: session.decryptedFirst,
+	unseal: session.decryptedRow, swap: session.decryptedFirst, code: session.decryptedCode,
 
 	columns: map[string]class{
 		"eps.wrapped_keys.name":   one(`DBK-ST|TRK/[a-z0-9.-]{1,64}`),

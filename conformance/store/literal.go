@@ -25,6 +25,12 @@ func (s session) decryptedRow(dbk pkcs11.ObjectHandle, r record) ([]byte, error)
 	return s.decrypted(dbk, pkcs11.CKM_AES_CBC, r["sealed"])
 }
 
+// decryptedCode is a registration code as people get it.
+func (s session) decryptedCode(dbk pkcs11.ObjectHandle, sealed []byte) ([]byte, error) {
+	GinkgoHelper()
+	return s.decrypted(dbk, pkcs11.CKM_AES_CBC_PAD, sealed)
+}
+
 // decryptedFirst: what DBK makes of the row that KEK was taken off first is not TOK.
 func (s session) decryptedFirst(u *user, dbk pkcs11.ObjectHandle, r record) string {
 	GinkgoHelper()

@@ -21,7 +21,7 @@ func Family(p conformance.Profile) conformance.Family {
 func specs(t conformance.Target) {
 	w := &world{Target: t}
 	for _, register := range []func(*world){
-		census, answers, secrets, registration, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, altered, keystore, persistence, identity,
+		census, answers, secrets, registration, sealedCodes, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, altered, keystore, persistence, identity,
 	} {
 		register(w)
 	}

@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
-	"math/big"
 	"slices"
 	"time"
 
@@ -60,26 +57,13 @@ func (d dbk) makeKeystore(ctx context.Context, h *hsm.HSM, st store.EPS, o Optio
 	return st.Update(ctx, func(tx store.Tx) error { return tx.PutKeystore(k) })
 }
 
-// newKeystore is a new pair with the certificate that the format wants.
+// newKeystore is a new pair in a keystore.
 func newKeystore(name string, bits int, password string) ([]byte, error) {
 	pair, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
-		NotBefore: now, NotAfter: now.AddDate(10, 0, 0), KeyUsage: x509.KeyUsageKeyEncipherment,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &pair.PublicKey, pair)
-	if err != nil {
-		return nil, err
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	return pkcs12.Modern2023.Encode(pair, certificate, nil, password)
+	return writeKeystore(pkcs12.Modern2023, name, pair, password)
 }
 
 // open gives a version of DBK from its row, for the session.
@@ -148,13 +132,5 @@ func (d dbk) unlock(s *hsm.Session, wrapped []store.WrappedKey, k store.Keystore
 	if err := s.Destroy(key); err != nil {
 		return nil, err
 	}
-	private, _, err := pkcs12.Decode(k.PKCS12, string(text))
-	if err != nil {
-		return nil, err
-	}
-	pair, ok := private.(*rsa.PrivateKey)
-	if !ok || pair.E != 65537 || len(pair.Primes) != 2 {
-		return nil, fmt.Errorf("no RSA pair with exponent 65537: %w", reference.ErrInvalid)
-	}
-	return pair, nil
+	return readKeystore(k.PKCS12, string(text))
 }
