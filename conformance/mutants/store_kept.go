@@ -11,6 +11,7 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/enroll"
+	"github.com/epsbench/epsbench/reference/mpp"
 	"github.com/epsbench/epsbench/reference/store"
 )
 
@@ -143,7 +144,7 @@ var storageKept = []Mutant{
 		About:  "The authentication server takes every MAC for right.",
 		Claims: []string{"ST-PLUGIN-BIND"},
 		Reason: "the other user's cryptogram: status of the answer",
-		Break:  onModule("authserver", func(m cryptoki.Module) cryptoki.Module { return &believing{Module: m} }),
+		Break:  onModule("authserver", func(m cryptoki.Module) cryptoki.Module { return &believing{Module: m, of: "PLK/"} }),
 	},
 	{
 		Name:   "row MAC leaves the cryptogram out",
@@ -190,6 +191,14 @@ var storageKept = []Mutant{
 		Reason: "a token whose rows were put back is delivered a second time",
 		Break: func(s *Seams) {
 			s.Store = func(st store.EPS) store.EPS { return selfDated{st} }
+			s.MPP = func(p *mpp.Parts) { p.Witness = undoubting{} }
 		},
+	},
+	{
+		Name:   "audit of a row is believed as it stands",
+		About:  "At a delivery nobody looks whether the token's audit records are as they were sealed.",
+		Claims: []string{"ST-6.4-a"},
+		Reason: "whose rows and audit record were put back is delivered a second time",
+		Break:  func(s *Seams) { s.MPP = func(p *mpp.Parts) { p.Witness = undoubting{} } },
 	},
 }

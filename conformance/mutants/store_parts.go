@@ -108,15 +108,16 @@ func withoutField(i int, data []byte) []byte {
 	return out
 }
 
-// believing verifies nothing of what is signed with PLK.
+// believing verifies nothing of what is signed with one kind of key.
 type believing struct {
 	cryptoki.Module
+	of    string // what its label begins with
 	begun sync.Map
 }
 
 func (m *believing) VerifyInit(sh pkcs11.SessionHandle, mechanism []*pkcs11.Mechanism, key pkcs11.ObjectHandle) error {
 	m.begun.Delete(sh)
-	if strings.HasPrefix(labelOf(m.Module, sh, key), "PLK/") {
+	if strings.HasPrefix(labelOf(m.Module, sh, key), m.of) {
 		m.begun.Store(sh, true)
 	}
 	return m.Module.VerifyInit(sh, mechanism, key)

@@ -21,6 +21,7 @@ const (
 	causeBox     = "box does not open"
 	causeSecrets = "degenerate keys or no code" // v1
 	causeRow     = "row does not open"
+	causeAudit   = "audit of the row was changed"
 	causeRace    = "state has changed"
 )
 
@@ -76,7 +77,7 @@ func (s *Server) find(ctx context.Context, ss *hsm.Session, a *attempt) error {
 			a.fail(r.Name)
 		}
 	}
-	return nil
+	return s.attest(ctx, ss, a)
 }
 
 // index is the keyed index of the request's code.

@@ -86,6 +86,9 @@ func TestARefusalAsksTheHSMForWhatAGrantAsks(t *testing.T) {
 		}
 	}
 	for name, c := range refusals {
+		if c.cause == causeAudit { // the database was tampered with: more groups are looked at than a new token has
+			continue
+		}
 		if c.cause == "row does not open" { // the database was tampered with: it opens the decoy's after that
 			continue
 		}

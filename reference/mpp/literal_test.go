@@ -238,6 +238,9 @@ func TestALiteralRefusalAsksTheHSMForWhatAGrantAsks(t *testing.T) {
 		}
 	}
 	for name, c := range literalRefusals {
+		if c.cause == causeAudit { // the database was tampered with: more groups are looked at than a new token has
+			continue
+		}
 		if c.cause == "row does not open" { // the database was tampered with: it opens the decoy's after that
 			continue
 		}

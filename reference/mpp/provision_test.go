@@ -128,6 +128,11 @@ var refusals = map[string]refusal{
 		w.sql(t, "UPDATE tokens SET state = 'issued', row_version = 2")
 		w.sql(t, "UPDATE codes SET state = 'live'")
 	})},
+	"row and audit of an older copy":               {causeAudit, as(func(t *testing.T, w *world, r enroll.Result) { w.rewind(t, r, "row_version = 2") })},
+	"row of an older copy, a newer record of none": {causeAudit, as(func(t *testing.T, w *world, r enroll.Result) { w.rewind(t, r, "row_version = 0") })},
+	"row of an older copy, a newer record in another group": {causeAudit, as(func(t *testing.T, w *world, r enroll.Result) {
+		w.rewind(t, r, "row_version = 0, group_no = group_no - 1")
+	})},
 	"C of another row": {"row does not open", as(transplant)},
 	"salt of another row": {"row does not open", as(func(t *testing.T, w *world, r enroll.Result) {
 		w.sql(t, "UPDATE tokens SET salt = zeroblob(16)")
@@ -138,6 +143,19 @@ var refusals = map[string]refusal{
 	"token of another user": {"row does not open", as(func(t *testing.T, w *world, r enroll.Result) {
 		w.sql(t, "UPDATE tokens SET user_name = 'mallory'")
 	})},
+}
+
+// causeAudit is a row that the audit does not bear out.
+const causeAudit = "audit of the row was changed"
+
+// rewind delivers a token and then puts back row, code and, by a statement of its own, the
+// record of the delivery.
+func (w *world) rewind(t *testing.T, r enroll.Result, record string) {
+	t.Helper()
+	w.provision(t, r)
+	w.sql(t, "UPDATE tokens SET state = 'issued', row_version = 2")
+	w.sql(t, "UPDATE codes SET state = 'live'")
+	w.sql(t, "UPDATE audit_records SET "+record+" WHERE event = 'provisioned'")
 }
 
 // TestEveryRefusalLooksTheSame compares each refusal with a grant and with each

@@ -38,6 +38,7 @@ type HSM interface {
 type Keyring interface {
 	row.Keyring
 	IDX(ctx context.Context) (hsm.Key, error)
+	Audit(ctx context.Context) (hsm.Key, error)
 	// Each version of MPP has a pair of its own; MPPPublic is nil where there is none.
 	MPPPrivate(ctx context.Context, version int) (hsm.Key, error)
 	MPPPublic(version int) *rsa.PublicKey
@@ -120,6 +121,7 @@ type Parts struct {
 	Random io.Reader // hsm.HSM.Random
 
 	Rows    row.Format // row.Bound
+	Witness Witness    // the audit in Store, under the key of Keys
 	Waiter  Waiter     // the system's clock
 	Rejects Rejecter   // none
 	Rules   []Rule     // Rules()
@@ -134,6 +136,9 @@ func (p *Parts) complete() error {
 	}
 	if p.Rows == nil {
 		p.Rows = row.Bound{Keys: p.Keys}
+	}
+	if p.Witness == nil {
+		p.Witness = sealedRecords{p.Store, p.Keys}
 	}
 	if p.Waiter == nil {
 		p.Waiter = SystemWaiter{}

@@ -88,6 +88,7 @@ func (r *Ring) DBK(ctx context.Context, _ uint32) (hsm.Key, error) { return r.db
 func (r *Ring) IDX(ctx context.Context) (hsm.Key, error) { return r.idx.Key(ctx) }
 
 func (r *Ring) Ticket(ctx context.Context) (hsm.Key, error) { return r.ticket.Key(ctx) }
+func (r *Ring) Audit(ctx context.Context) (hsm.Key, error)  { return r.audit.Key(ctx) }
 
 func (r *Ring) TRK(ctx context.Context, _ string) (hsm.Key, uint32, error) {
 	k, err := r.trk.Key(ctx)
