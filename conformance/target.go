@@ -69,6 +69,7 @@ const (
 	CanSetKDF     Capability = "kdf-cost"          // KDFSetter
 	CanNode       Capability = "second-node"       // Nodes
 	CanResync     Capability = "resynchronisation" // Resynchroniser
+	CanAbort      Capability = "rollback"          // Aborter
 	CanReadMemory Capability = "process-memory"
 	CanKill       Capability = "kill"    // Killer
 	CanBreak      Capability = "outages" // Breaker
@@ -268,6 +269,15 @@ type Cell struct {
 	Key, KeyValue   string // a column that is unique, and its value in the row
 	Column          string
 	Value           []byte // as a dump gives it
+}
+
+// Aborter has the authentication server's database take transactions back, as it does with
+// one that it ends a deadlock by.
+type Aborter interface {
+	// Abort has the next n transactions that changed something rolled back instead of
+	// committed, in place of what was asked for before.
+	Abort(n int)
+	Aborted() int // since
 }
 
 // Logs gives all that the target has logged since it started, with what its process has

@@ -104,6 +104,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
 	conformance.CanKill: true, conformance.CanNode: true, conformance.CanResync: true,
 	conformance.CanBreak: true,
+	conformance.CanAbort: true,
 }
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and

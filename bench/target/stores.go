@@ -16,11 +16,13 @@ import (
 	_ "modernc.org/sqlite" // the driver that dumps read through
 
 	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/bench/target/fault"
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/docker"
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/store"
 	"github.com/epsbench/epsbench/reference/store/mariadb"
+	storesql "github.com/epsbench/epsbench/reference/store/sql"
 	"github.com/epsbench/epsbench/reference/store/sqlite"
 )
 
@@ -59,6 +61,7 @@ type stores struct {
 	made   []string    // databases to drop
 	// limited are SQLite databases that can be taken away.
 	limited *limited
+	aborts  fault.Aborts
 }
 
 // openStores makes two empty databases: kind is "sqlite", a DSN, or what prepareStore gave.
@@ -83,9 +86,23 @@ func (s *stores) openSQLite(ctx context.Context, dir string) (err error) {
 	if s.eps, err = sqlite.OpenEPS(ctx, s.dsns[0]); err != nil {
 		return err
 	}
-	s.auth, err = sqlite.OpenAuthServer(ctx, s.dsns[1])
+	c, err := sqlite.Config(ctx, s.dsns[1], "authserver")
+	return s.openAuth(ctx, c, err)
+}
+
+// openAuth opens the authentication server's database, whose transactions can be aborted.
+func (s *stores) openAuth(ctx context.Context, c storesql.Config, err error) error {
+	if err == nil {
+		s.auth, err = storesql.OpenAuthServer(ctx, s.aborts.In(c))
+	}
 	return err
 }
+
+// Abort has the next n changes of the authentication server's database rolled back.
+func (s *system) Abort(n int) { s.stores.aborts.Arm(n) }
+
+// Aborted counts those that were.
+func (s *system) Aborted() int { return s.stores.aborts.Done() }
 
 func (s *stores) openMariaDB(ctx context.Context, kind string) error {
 	admin := kind
@@ -118,8 +135,8 @@ func (s *stores) openMariaDB(ctx context.Context, kind string) error {
 	if s.eps, err = mariadb.OpenEPS(ctx, s.dsns[0]); err != nil {
 		return err
 	}
-	s.auth, err = mariadb.OpenAuthServer(ctx, s.dsns[1])
-	return err
+	auth, err := mariadb.Config(ctx, s.dsns[1], "authserver")
+	return s.openAuth(ctx, auth, err)
 }
 
 // reopen opens the database of one server, which is there already.

@@ -75,6 +75,7 @@ func locked(t conformance.Target) {
 		}
 		conformance.Observe("%d users with just %d wrong OTPs each, at the same time on two nodes: all are blocked", users, limit)
 	})
+	It("counts a failure whose transaction is taken back", conformance.Claims("ATK-11"), func(ctx SpecContext) { expectCountedAgain(ctx, t) })
 	It("does not tell right OTPs of a blocked token from wrong ones", conformance.Claims("ATK-12"), func(ctx SpecContext) {
 		u := fresh(ctx, t, hotp, first)
 		u.lock(ctx, ways[0])
@@ -102,6 +103,40 @@ func locked(t conformance.Target) {
 		Expect(u.validates(ctx, u.otp(first))).To(BeFalse(), "failures by turns on %d ways do not add up", len(ways))
 		conformance.Observe("%d ways in: failures on each, and on all by turns, block each of them", len(ways))
 	})
+}
+
+// everyTime is more aborts than any server has patience for.
+const everyTime = 1 << 20
+
+// expectCountedAgain has each failure's transaction taken back when it has counted; then every
+// transaction, so that nothing can be counted.
+func expectCountedAgain(ctx context.Context, t conformance.Target) {
+	GinkgoHelper()
+	db, limit := t.(conformance.Aborter), declared(t).LockAfter
+	DeferCleanup(func() { db.Abort(0) })
+	fail := func(u *seeded, n int) {
+		for _, otp := range u.wrong(first, n) {
+			db.Abort(1)
+			Expect(u.validates(ctx, otp)).To(BeFalse(), "a wrong OTP is accepted")
+			if db.Aborted() != 1 {
+				conformance.Broken("a wrong OTP came to no commit, so none was taken back")
+			}
+		}
+	}
+	u, patient := fresh(ctx, t, hotp, first), fresh(ctx, t, hotp, first)
+	fail(u, limit)
+	fail(patient, limit-1)
+	Expect(u.validates(ctx, u.otp(first))).To(BeFalse(), "after %d failures whose transactions were taken back the right OTP is accepted", limit)
+	Expect(patient.validates(ctx, patient.otp(first))).To(BeTrue(), "after %d failures whose transactions were taken back the right OTP is refused", limit-1)
+
+	guesser, knower := fresh(ctx, t, hotp, first), fresh(ctx, t, hotp, first)
+	db.Abort(everyTime)
+	wrong, right := guesser.asked(ctx, guesser.wrong(first, 1)[0]), knower.asked(ctx, knower.otp(first))
+	tries := db.Aborted()
+	db.Abort(0)
+	Expect(right.accepted).To(BeFalse(), "an OTP is accepted whose use could not be written")
+	Expect(conformance.Public(right.status())).To(Equal(conformance.Public(wrong.status())), "answer to the right OTP, and to a wrong one, where neither can be written")
+	conformance.Observe("%d failures block a token though the transaction of each was rolled back after it had counted, %d do not; where all of %d transactions are rolled back, right and wrong OTPs get HTTP %s alike, so that what is not counted tells nothing", limit, limit-1, tries, right.status())
 }
 
 // lock fails on one way as often as is declared.

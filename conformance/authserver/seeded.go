@@ -105,6 +105,8 @@ func answerOf(v conformance.Validation, err error) answer {
 	return answer{v.Accepted, fmt.Sprintf("%d %v %s", v.Status, header, v.Raw)}
 }
 
+func (a answer) status() string { return a.text[:strings.Index(a.text, " ")] }
+
 // validates hands one OTP in, at the target or another node of it.
 func (u *seeded) validates(ctx context.Context, otp string, at ...conformance.Target) bool {
 	GinkgoHelper()

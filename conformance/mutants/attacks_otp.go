@@ -34,6 +34,24 @@ var attackedOTPs = []Mutant{
 		Break:  overlooking,
 	},
 	{
+		Name:   "a change is given up at the first conflict",
+		About:  "What a transaction did that was rolled back is not done again: the caller gets an error, and the failure is forgotten (CVE-2026-35597).",
+		Claims: []string{"ATK-11"},
+		Reason: "failures whose transactions were taken back the right OTP is accepted",
+		Break: func(s *Seams) {
+			s.AuthStore = func(st store.AuthServer) store.AuthServer { return once{st} }
+		},
+	},
+	{
+		Name:   "what cannot be written is accepted all the same",
+		About:  "A right OTP is accepted though the database has given up on its use.",
+		Claims: []string{"ATK-11"},
+		Reason: "whose use could not be written",
+		Break: func(s *Seams) {
+			s.AuthStore = func(st store.AuthServer) store.AuthServer { return unbothered{st} }
+		},
+	},
+	{
 		Name:   "white space is trimmed",
 		About:  "An OTP with white space around or in it is judged without.",
 		Claims: []string{"ATK-09"},
@@ -99,6 +117,30 @@ func (s overlooked) Update(ctx context.Context, fn func(store.AuthTx) error) err
 		return nil
 	}
 	return err
+}
+
+// once runs a change in its first transaction alone.
+type once struct{ store.AuthServer }
+
+func (s once) Update(ctx context.Context, fn func(store.AuthTx) error) error {
+	done := false
+	return s.AuthServer.Update(ctx, func(tx store.AuthTx) error {
+		if done {
+			return reference.ErrUnavailable
+		}
+		done = true
+		return fn(tx)
+	})
+}
+
+// unbothered takes a change that was given up for made.
+type unbothered struct{ store.AuthServer }
+
+func (s unbothered) Update(ctx context.Context, fn func(store.AuthTx) error) error {
+	if err := s.AuthServer.Update(ctx, fn); !errors.Is(err, reference.ErrUnavailable) {
+		return err
+	}
+	return nil
 }
 
 // attached lets a transaction live as long as the call that it is for.
