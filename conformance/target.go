@@ -70,6 +70,7 @@ const (
 	CanNode       Capability = "second-node"       // Nodes
 	CanResync     Capability = "resynchronisation" // Resynchroniser
 	CanAbort      Capability = "rollback"          // Aborter
+	CanForge      Capability = "plugin-answers"    // PluginImpostor
 	CanReadMemory Capability = "process-memory"
 	CanKill       Capability = "kill"    // Killer
 	CanBreak      Capability = "outages" // Breaker
@@ -380,3 +381,13 @@ type AuditEntry struct {
 type PluginTap interface {
 	PluginMessages() [][]byte
 }
+
+// PluginImpostor puts somebody else in the authentication server's place, behind its TLS, for
+// what the EPS asks it. nil puts it back.
+type PluginImpostor interface {
+	Impersonate(Forger)
+}
+
+// Forger gives the answer to a message. genuine asks the authentication server what it would
+// say, which then has taken the message.
+type Forger func(message []byte, genuine func() []byte) []byte

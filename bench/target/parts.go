@@ -62,10 +62,11 @@ func (j *journal) bytes() []byte {
 	return bytes.Clone(j.buf.Bytes())
 }
 
-// tap keeps what the EPS sends to the authentication server.
+// tap keeps what the EPS sends to the authentication server, and lets another answer.
 type tap struct {
 	mu       sync.Mutex
 	messages [][]byte
+	forge    conformance.Forger
 }
 
 // maxTapped bounds one kept message, in bytes.
@@ -80,10 +81,38 @@ func (t *tap) before(h http.Handler) http.Handler {
 		}
 		t.mu.Lock()
 		t.messages = append(t.messages, body)
+		forge := t.forge
 		t.mu.Unlock()
 		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
-		h.ServeHTTP(w, r)
+		if forge == nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		forged := forge(body, func() []byte {
+			said := &said{header: http.Header{}}
+			h.ServeHTTP(said, r)
+			return said.body.Bytes()
+		})
+		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
+		_, _ = w.Write(forged) // the EPS may have gone
 	})
+}
+
+// said is an answer that does not leave.
+type said struct {
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (s *said) Header() http.Header         { return s.header }
+func (s *said) WriteHeader(int)             {}
+func (s *said) Write(b []byte) (int, error) { return s.body.Write(b) }
+
+// Impersonate puts f in the authentication server's place, behind its TLS.
+func (s *system) Impersonate(f conformance.Forger) {
+	s.tap.mu.Lock()
+	defer s.tap.mu.Unlock()
+	s.tap.forge = f
 }
 
 // PluginMessages are the messages so far, each as it was on the wire.

@@ -103,8 +103,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanUnlock: true, conformance.CanChallenge: true,
 	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
 	conformance.CanKill: true, conformance.CanNode: true, conformance.CanResync: true,
-	conformance.CanBreak: true,
-	conformance.CanAbort: true,
+	conformance.CanBreak: true, conformance.CanAbort: true, conformance.CanForge: true,
 }
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and

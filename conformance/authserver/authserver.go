@@ -40,4 +40,5 @@ func specs(t conformance.Target, n size) {
 	moving(t)
 	locked(t)
 	transplanted(t)
+	thirdParty(t)
 }

@@ -22,8 +22,8 @@ import (
 
 // attacked are the mutants of the classes of attack: of what provisioning and the HSM let
 // through (here), of OTPs and their spelling (attacks_otp.go), of windows and locks
-// (attacks_lock.go).
-var attacked = slices.Concat(attackedEPS, attackedOTPs, attackedLocks)
+// (attacks_lock.go), of the link between the servers (attacks_link.go).
+var attacked = slices.Concat(attackedEPS, attackedOTPs, attackedLocks, attackedLink)
 
 var attackedEPS = []Mutant{
 	{
