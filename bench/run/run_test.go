@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "child" {
 		r := runtest.Registry(strings.Fields(os.Getenv("TOY_ALSO"))...)
-		os.Exit(run.Child(runtest.Idle(r), os.Stdin, os.NewFile(3, "records")))
+		os.Exit(run.Child(runtest.Racing(runtest.Idle(r)), os.Stdin, os.NewFile(3, "records")))
 	}
 	os.Exit(m.Run())
 }

@@ -1,6 +1,8 @@
 package run_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,6 +33,36 @@ func TestSelfcheckNamesTheCaseThatKilled(t *testing.T) {
 	}
 	if m.Exit() != report.ExitPass {
 		t.Errorf("exit %d: %+v", m.Exit(), m)
+	}
+}
+
+// A mutant that is killed at its second run is told apart from one that is killed at once,
+// and from one that survives both.
+func TestSelfcheckTellsWhatWasKilledAtTheSecondRun(t *testing.T) {
+	marker := filepath.Join(t.TempDir(), "marker")
+	t.Setenv(runtest.Marker, marker)
+	m, err := run.Selfcheck(t.Context(), runtest.Racing(runtest.Idle(runtest.Registry())), defaults(t, run.Config{Focus: "T-1 || T-2"}), func(run.Event) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(marker); err != nil {
+		t.Fatalf("the first run left no marker: %v", err)
+	}
+	for mutant, want := range map[string]struct{ killed, again bool }{
+		runtest.Caught: {true, false}, runtest.Late: {true, true}, runtest.Survivor: {false, true},
+	} {
+		if k := kill(t, m, mutant); k.Killed != want.killed || k.Again != want.again {
+			t.Errorf("%s: killed %v, at a second run %v, want %+v", mutant, k.Killed, k.Again, want)
+		}
+	}
+	n := 0
+	for _, k := range m.Kills {
+		if k.Mutant == runtest.Late {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("two runs of one mutant are %d lines of the matrix", n)
 	}
 }
 

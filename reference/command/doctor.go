@@ -5,9 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -72,9 +70,10 @@ func (d *doctor) examine(ctx context.Context, c server.Config) {
 	}
 	_, err = pki.LoadRoles(c.Roles)
 	d.line("roles", c.Roles, err)
-	d.listener("bank", c.Listeners.Bank)
-	d.listener("public", c.Listeners.Public)
-	d.listener("operations", c.Listeners.Operations)
+	h := newHolder(c.Listeners.Operations.Address)
+	d.listener(ctx, h, "bank", c.Listeners.Bank)
+	d.listener(ctx, h, "public", c.Listeners.Public)
+	d.listener(ctx, h, "operations", c.Listeners.Operations)
 	d.peer(ctx, c.AuthServer)
 }
 
@@ -115,13 +114,17 @@ func (d *doctor) checkAudit(ctx context.Context) {
 	}
 }
 
-// listener checks the certificate, and whether the address is free or in use.
-func (d *doctor) listener(name string, l server.Listener) {
+// listener checks the certificate, and whether the address is free, or who has it.
+func (d *doctor) listener(ctx context.Context, h holder, name string, l server.Listener) {
 	if l.Certificate != "" {
 		until, err := certificate(l)
 		d.line(name+" TLS", "valid until "+stamp(until), err)
 	}
-	d.line(name, l.Address+", "+inUse(l.Address), nil)
+	who, err := h.of(ctx, l.Address)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", l.Address, err)
+	}
+	d.line(name, l.Address+", "+who, err)
 }
 
 func certificate(l server.Listener) (until time.Time, err error) {
@@ -137,22 +140,6 @@ func certificate(l server.Listener) (until time.Time, err error) {
 		err = fmt.Errorf("expired on %s", stamp(leaf.NotAfter))
 	}
 	return leaf.NotAfter, err
-}
-
-// inUse looks without calling: a running server would log every call.
-func inUse(address string) string {
-	if path, is := strings.CutPrefix(address, "unix:"); is {
-		if _, err := os.Stat(path); err != nil {
-			return "free"
-		}
-		return "in use, or left behind"
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return "in use"
-	}
-	l.Close()
-	return "free"
 }
 
 // dialTime bounds a look at the authentication server.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 		"field": field,
 		"code":  code,
 		"ready": ready,
+		"hold":  hold,
 	})
 }
 
@@ -174,6 +176,22 @@ func code() {
 	}
 	if got := c.ProcessState.ExitCode(); got != want {
 		must(fmt.Errorf("exit code %d, not %d", got, want))
+	}
+}
+
+// hold has an address until it is told to end.
+func hold() {
+	l, err := net.Listen("tcp", os.Args[1])
+	must(err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, func() { l.Close() })
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		c.Close()
 	}
 }
 

@@ -12,13 +12,16 @@ import (
 )
 
 // The scripts in testdata run this command in the world of package runtest: TOY_ALSO
-// adds suites, TOY_IDLE adds mutants that survive.
+// adds suites, TOY_IDLE adds mutants that survive, TOY_MARKER one that is killed at its second run.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"epsbench": func() {
 			r := runtest.Registry(strings.Fields(os.Getenv("TOY_ALSO"))...)
 			if os.Getenv("TOY_IDLE") != "" {
 				r = runtest.Idle(r)
+			}
+			if os.Getenv(runtest.Marker) != "" {
+				r = runtest.Racing(r)
 			}
 			os.Exit(epsbench(r, os.Args[1:], os.Stdout, os.Stderr))
 		},

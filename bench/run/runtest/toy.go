@@ -26,13 +26,17 @@ const (
 )
 
 // The mutants: one that T-1 catches, one that nothing catches, one that is caught
-// for another reason, and one that cannot start.
+// for another reason, one that cannot start, and one that T-1 catches when it runs again.
 const (
 	Caught     = "answers with the wrong number"
 	Survivor   = "changes nothing"
 	OtherCause = "fails for another reason"
 	Dead       = "does not start"
+	Late       = "is a race that is lost the second time"
 )
+
+// Marker is the variable that names the file by which the mutant Late knows that it has run.
+const Marker = "TOY_MARKER"
 
 // Claims is the catalogue: T-1 and T-2 are binding, T-3 is a recommendation, T-4 is
 // for people, T-5 waits, T-6 needs a clock that the toy does not have.
@@ -103,6 +107,12 @@ func Idle(r run.Registry) run.Registry {
 	return r
 }
 
+// Racing adds a mutant that is caught at its second run.
+func Racing(r run.Registry) run.Registry {
+	r.Mutants = append(r.Mutants, run.Mutant{Name: Late, About: "it says 41, the second time", Claims: []string{"T-1"}, Reason: "not forty-two"})
+	return r
+}
+
 func good(t *target) {
 	ginkgo.It("answers forty-two", conformance.Claims("T-1"), func() {
 		for i := range 3 {
@@ -137,6 +147,7 @@ var deaths = map[string]func(){
 // target is the toy.
 type target struct {
 	options run.Options
+	late    bool
 }
 
 func open(_ context.Context, o run.Options) (conformance.Target, error) {
@@ -146,10 +157,22 @@ func open(_ context.Context, o run.Options) (conformance.Target, error) {
 	if o.Mutant == Dead {
 		return nil, errors.New("no power")
 	}
-	return &target{options: o}, nil
+	return &target{options: o, late: o.Mutant == Late && again()}, nil
 }
 
-func (t *target) right() bool { return t.options.Mutant != Caught && t.options.HSM != Broken }
+// again holds from its second call on.
+func again() bool {
+	f, err := os.OpenFile(os.Getenv(Marker), os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return errors.Is(err, os.ErrExist)
+	}
+	f.Close()
+	return false
+}
+
+func (t *target) right() bool {
+	return t.options.Mutant != Caught && t.options.HSM != Broken && !t.late
+}
 
 func (t *target) Identity() conformance.Identity {
 	return conformance.Identity{Kind: conformance.KindEPS, Name: "toy EPS", Version: "1.0",
