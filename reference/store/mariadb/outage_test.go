@@ -43,6 +43,9 @@ func TestOutages(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.refused(t, fault)
+		if err := st.Writable(ctx); !errors.Is(err, reference.ErrUnavailable) {
+			t.Errorf("%s: the store says that it can write: %v", fault, err)
+		}
 		_, err = count(st)
 		if readable := slices.Contains([]docker.Fault{docker.ReadOnly, docker.Full}, fault); readable != (err == nil) {
 			t.Errorf("%s: a view meets %v", fault, err)
@@ -51,7 +54,22 @@ func TestOutages(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.mustHold(t, string(fault)+", and over")
+		if err := writableSoon(ctx, st); err != nil {
+			t.Errorf("%s, and over: %v", fault, err)
+		}
 	}
+}
+
+// writableSoon asks for as long as a lack of room is believed in.
+func writableSoon(ctx context.Context, st store.EPS) (err error) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(2 * outageBound); time.Now().Before(end); <-tick.C {
+		if err = st.Writable(ctx); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // ledger is what a store has acknowledged, and what it left open.

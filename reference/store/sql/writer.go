@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/epsbench/epsbench/reference"
@@ -37,6 +38,7 @@ type writer struct {
 	stopped  chan struct{}
 	stopOnce sync.Once
 	session  *session
+	full     atomic.Pointer[refusal] // what was last refused for want of room
 	// seal closes the group in the transaction; what it returns runs after the commit.
 	seal func(context.Context, *group) (after func() error, err error)
 }
@@ -101,6 +103,7 @@ func (w *writer) serve(changes []*change) {
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()
 	err := w.commit(ctx, changes)
+	w.note(err)
 	for _, c := range changes {
 		if err != nil {
 			c.verdict = err
