@@ -14,9 +14,12 @@ import (
 
 // Matrix is what the mutants prove: which claim kills which.
 type Matrix struct {
-	Kills   []Kill   `json:"kills"` // one for each mutant and claim that must catch it
-	Idle    []string `json:"idle"`  // automated claims that killed nothing
-	Stopped bool     `json:"stopped,omitempty"`
+	Kills []Kill   `json:"kills"` // one for each mutant and claim that must catch it
+	Idle  []string `json:"idle"`  // automated claims that killed nothing
+	// Elsewhere are claims that do not apply to this target: what they kill is to be seen
+	// on another, as with another --store.
+	Elsewhere []string `json:"elsewhere,omitempty"`
+	Stopped   bool     `json:"stopped,omitempty"`
 }
 
 // Kill is one mutant against one claim.
@@ -175,7 +178,7 @@ func (r Registry) matrix(wanted []string, outcomes []Outcome) Matrix {
 			twin[o.Job.Target+" "+id] = conformance.Fold(row, results)
 		}
 	}
-	busy := map[string]bool{}
+	busy, elsewhere := map[string]bool{}, map[string]bool{}
 	for _, o := range outcomes {
 		for _, mutant := range r.Mutants {
 			if mutant.Name != o.Job.Options.Mutant {
@@ -183,18 +186,28 @@ func (r Registry) matrix(wanted []string, outcomes []Outcome) Matrix {
 			}
 			for _, id := range strings.Split(o.Job.Filter, " || ") {
 				row, _ := r.Claim(id)
-				k := judgeKill(mutant, row, twin[o.Job.Target+" "+id], o)
+				without := twin[o.Job.Target+" "+id]
+				if without == conformance.NotApplicable {
+					elsewhere[id] = true
+					continue
+				}
+				k := judgeKill(mutant, row, without, o)
 				busy[id] = busy[id] || k.Killed
 				m.Kills = append(m.Kills, k)
 			}
 		}
 	}
 	for _, id := range wanted {
-		if !busy[id] {
+		switch {
+		case busy[id]:
+		case elsewhere[id]:
+			m.Elsewhere = append(m.Elsewhere, id)
+		default:
 			m.Idle = append(m.Idle, id)
 		}
 	}
 	slices.Sort(m.Idle)
+	slices.Sort(m.Elsewhere)
 	return m
 }
 

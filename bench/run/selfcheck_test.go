@@ -98,6 +98,22 @@ func TestSelfcheckNeedsAHealthyTwin(t *testing.T) {
 	}
 }
 
+// A claim that does not apply to the target is neither idle nor survived; where there is
+// no other, nothing was proven.
+func TestSelfcheckLeavesToOtherTargetsWhatIsTheirs(t *testing.T) {
+	for focus, exit := range map[string]int{"T-1 || T-2": report.ExitPass, "T-2": report.ExitIncomplete} {
+		c := run.Config{Focus: focus}
+		c.Options.HSM = runtest.Open
+		m, err := run.Selfcheck(t.Context(), runtest.Idle(runtest.Registry()), defaults(t, c), func(run.Event) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Join(m.Elsewhere, " ") != "T-2" || len(m.Idle) != 0 || m.Exit() != exit {
+			t.Errorf("%s: exit %d: %+v", focus, m.Exit(), m)
+		}
+	}
+}
+
 func TestRegistryCheck(t *testing.T) {
 	r := runtest.Idle(runtest.Registry())
 	if err := r.Check(); err == nil || !strings.Contains(err.Error(), "T-3") {

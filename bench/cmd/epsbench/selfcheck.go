@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/epsbench/epsbench/bench/report"
 	"github.com/epsbench/epsbench/bench/run"
@@ -80,6 +81,9 @@ func printMatrix(a *app, s *screen, m run.Matrix, path string) {
 	}
 	for _, id := range m.Idle {
 		s.print("  %s %s is automated and kills no mutant\n", s.paint(red, "✗ IDLE"), id)
+	}
+	if len(m.Elsewhere) > 0 {
+		s.print("\n  not applicable to this target, so not proven here: %s\n", strings.Join(m.Elsewhere, ", "))
 	}
 	word, colour := "PASS", green
 	switch m.Exit() {

@@ -23,6 +23,7 @@ const (
 	Healthy = "emulator" // every claim of suite good holds
 	Missing = "missing"  // cannot be opened, with a hint
 	Broken  = "broken"   // T-1 and T-3 do not hold
+	Open    = "open"     // has no door, so T-2 does not apply
 )
 
 // The mutants: one that T-1 catches, one that nothing catches, one that is caught
@@ -56,7 +57,9 @@ func Claims() []conformance.Claim {
 	}
 	return []conformance.Claim{
 		row("T-1", "The answer is forty-two", conformance.Claim{Method: "ask for the number"}),
-		row("T-2", "The door is shut", conformance.Claim{}),
+		row("T-2", "The door is shut", conformance.Claim{
+			Only: func(id conformance.Identity) bool { return id.HSM["kind"] != Open }, Why: "there is no door",
+		}),
 		row("T-3", "The answer is polite", conformance.Claim{Level: conformance.Should}),
 		row("T-4", "The staff are kind", conformance.Claim{Status: conformance.Organisation, Collect: "a letter from a visitor", Family: "people"}),
 		row("T-5", "The roof is tight", conformance.Claim{Status: conformance.NotAutomated, Method: "pour water on it", Family: "house"}),
