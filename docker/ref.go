@@ -30,6 +30,14 @@ func (i *Instance) Ref() Ref {
 	return r
 }
 
+// Kind is "container", or "process" for a local server.
+func (r Ref) Kind() string {
+	if r.Container == "" {
+		return "process"
+	}
+	return "container"
+}
+
 // DataFiles gives every file of the server's data directory, as Instance.DataFiles does.
 func (r Ref) DataFiles(ctx context.Context) (map[string][]byte, error) {
 	if r.Container == "" {

@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"path/filepath"
+	"strings"
 
 	"github.com/epsbench/epsbench/conformance"
 )
@@ -13,8 +14,11 @@ type breakage func(ctx context.Context) (mend func(context.Context) error, err e
 // openFragileStores makes databases that no other target uses, so that they can be taken
 // away: see openStores.
 func openFragileStores(ctx context.Context, kind, dir string) (*stores, error) {
-	if kind == "sqlite" {
+	switch {
+	case kind == "sqlite":
 		return openLimited(ctx, filepath.Join(dir, "db"))
+	case strings.HasPrefix(kind, "{"):
+		return openFragileMariaDB(ctx)
 	}
 	return openStores(ctx, kind, dir)
 }
@@ -25,5 +29,5 @@ func (s *stores) breakages() map[conformance.Outage]breakage {
 	if s.limited != nil {
 		return s.limited.breakages()
 	}
-	return nil
+	return s.mariadbBreakages()
 }

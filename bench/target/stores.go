@@ -59,8 +59,9 @@ type stores struct {
 	server *docker.Ref // MariaDB that the bench has started
 	admin  *sql.DB     // MariaDB: makes and drops the databases
 	made   []string    // databases to drop
-	// limited are SQLite databases that can be taken away.
+	// limited are SQLite databases that can be taken away, fragile a MariaDB server.
 	limited *limited
+	fragile *docker.Fragile
 	aborts  fault.Aborts
 }
 
@@ -176,6 +177,9 @@ func (s *stores) drop(ctx context.Context) error {
 	}
 	if s.admin != nil {
 		err = errors.Join(err, s.admin.Close())
+	}
+	if s.fragile != nil {
+		err = errors.Join(err, s.fragile.Stop())
 	}
 	return err
 }

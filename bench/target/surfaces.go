@@ -200,5 +200,8 @@ func (s *system) Identity() conformance.Identity {
 	if info, err := s.stores.eps.Info(context.Background()); err == nil {
 		id.Store["engine"], id.Store["version"] = info.Engine, info.Version
 	}
+	if s.stores.server != nil {
+		id.Store["server"] = s.stores.server.Kind()
+	}
 	return id
 }

@@ -14,11 +14,19 @@ var outages = []conformance.Claim{
 	outage("HSM-silent", "An HSM that does not answer keeps nobody waiting.",
 		"No call of PKCS#11 comes back. When the token speaks again it does late what it was asked, which nobody waits for any more."),
 	outage("DB-readonly", "A database that does not write is noticed before it is needed.",
-		"SQLite refuses every write (PRAGMA query_only: the answer is that of a file that is read-only); reads go on.", onSQLite),
+		"Every write is refused, reads go on: SQLite by PRAGMA query_only, whose answer is that of a file that is read-only; MariaDB by read_only, which holds for the servers' account.", ours),
 	outage("DB-full", "A database without room loses nothing that was acknowledged.",
-		"SQLite may not let its files grow (PRAGMA max_page_count, with all free pages filled: the answer is that of a full disk). Tokens are made until there is no room; what needs none may still be carried out.", onSQLite),
+		"SQLite may not let its files grow, and has no free page (PRAGMA max_page_count: the answer is that of a full disk). MariaDB's file system is filled to its last byte, and so is its file of tables. Tokens are made until there is no room; what needs none may still be carried out.", inReach),
 	outage("DB-locked", "A database that another process holds keeps nobody waiting.",
-		"Another connection to each SQLite file begins to write and does not end (BEGIN IMMEDIATE).", onSQLite),
+		"SQLite: another connection to each file begins to write and does not end (BEGIN IMMEDIATE). MariaDB: another client locks every table against changes, as a backup does (LOCK TABLES … READ)."),
+	outage("DB-stop", "A database server that is stopped and started again is found again.",
+		"MariaDB ends in an orderly way, and starts again at the same address.", served),
+	outage("DB-kill", "A database server that is killed takes nothing with it that was acknowledged.",
+		"MariaDB is killed (SIGKILL), and starts again on what it had written.", served),
+	outage("DB-silent", "A database that does not answer keeps nobody waiting.",
+		"MariaDB's processes are frozen: connections are made and bytes are taken, and nothing comes back. When it goes on it does late what it was asked.", served),
+	outage("DB-network", "A database that cannot be reached is found again.",
+		"MariaDB's container is taken off its networks: connections break, and new ones are refused.", contained),
 }
 
 // course is what is done in every outage.
@@ -38,8 +46,19 @@ func outage(id, title, method string, places ...where) conformance.Claim {
 	return c
 }
 
-func onSQLite(c *conformance.Claim) {
-	c.Only, c.Why = keptInSQLite, "the target does not keep its data in SQLite"
-}
+// What can be taken away: a file, a server that the bench has started, or one that it has
+// started in a container. Of a server that is somebody else's, whoever uses it beside the
+// target would lose it too.
+var (
+	ours      = only(func(file bool, server string) bool { return file || server != "" }, "the database server is not the bench's own")
+	served    = only(func(file bool, server string) bool { return server != "" }, "there is no database server of the bench's own")
+	inReach   = only(func(file bool, server string) bool { return file || server == "container" }, "the database server is not in a container of the bench's own")
+	contained = only(func(file bool, server string) bool { return server == "container" }, "there is no database server in a container of the bench's own")
+)
 
-func keptInSQLite(id conformance.Identity) bool { return id.Store["engine"] == "SQLite" }
+func only(can func(file bool, server string) bool, why string) where {
+	return func(c *conformance.Claim) {
+		c.Only = func(id conformance.Identity) bool { return can(id.Store["engine"] == "SQLite", id.Store["server"]) }
+		c.Why = why
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/hsm"
 	"github.com/epsbench/epsbench/reference/oath"
+	"github.com/epsbench/epsbench/reference/server"
 	"github.com/epsbench/epsbench/reference/store"
 )
 
@@ -65,6 +66,24 @@ var away = []Mutant{
 		Name: "outage: an answer before the commit", About: "The EPS acknowledges what its database has not taken.",
 		Claims: []string{"OUT-DB-readonly", "OUT-DB-locked"}, Reason: "acknowledged without the part",
 		Break: func(s *Seams) { s.Store = func(st store.EPS) store.EPS { return hasty{st} } },
+	},
+	{
+		Name: "outage: a database that was lost stays lost", About: "The EPS does not look again for a database that has failed it once.",
+		Claims: []string{"OUT-DB-stop"}, Reason: "although its parts are back",
+		Break: func(s *Seams) { s.Store = func(st store.EPS) store.EPS { return &resigned{EPS: st} } },
+	},
+	{
+		Name: "outage: what cannot be looked up is not there", About: "The EPS takes a database that does not answer for one without rows.",
+		Claims: []string{"OUT-DB-kill", "OUT-DB-network"}, Reason: "the answer has status 404, not 503",
+		Break: func(s *Seams) { s.Store = func(st store.EPS) store.EPS { return blind{st} } },
+	},
+	{
+		Name: "outage: the database is waited for", About: "The EPS asks its database until that answers, and has its callers wait.",
+		Claims: []string{"OUT-DB-silent"}, Reason: "not answered in time",
+		Break: func(s *Seams) {
+			s.Config = func(c *server.Config) { c.Limits.Patience = time.Hour }
+			s.Store = func(st store.EPS) store.EPS { return devoted{st} }
+		},
 	},
 	{
 		Name: "outage: an OTP that could not be judged counts", About: "The authentication server counts a failure for every OTP that its HSM did not answer for.",
@@ -167,6 +186,70 @@ func (s hasty) Update(ctx context.Context, fn func(store.Tx) error) error {
 		return nil
 	}
 	return err
+}
+
+// resigned gives up a database at its first absence.
+type resigned struct {
+	store.EPS
+	lost atomic.Bool
+}
+
+func (s *resigned) once(ask func() error) error {
+	if s.lost.Load() {
+		return reference.ErrUnavailable
+	}
+	err := ask()
+	if errors.Is(err, reference.ErrUnavailable) {
+		s.lost.Store(true)
+	}
+	return err
+}
+
+func (s *resigned) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return s.once(func() error { return s.EPS.Update(ctx, fn) })
+}
+
+func (s *resigned) View(ctx context.Context, fn func(store.Reader) error) error {
+	return s.once(func() error { return s.EPS.View(ctx, fn) })
+}
+
+// blind finds nothing where it cannot look.
+type blind struct{ store.EPS }
+
+func (s blind) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return s.seen(s.EPS.Update(ctx, fn))
+}
+
+func (s blind) View(ctx context.Context, fn func(store.Reader) error) error {
+	return s.seen(s.EPS.View(ctx, fn))
+}
+
+func (blind) seen(err error) error {
+	if errors.Is(err, reference.ErrUnavailable) {
+		return reference.ErrNotFound
+	}
+	return err
+}
+
+// devoted asks a database until it answers.
+type devoted struct{ store.EPS }
+
+func (s devoted) Update(ctx context.Context, fn func(store.Tx) error) error {
+	for {
+		err := s.EPS.Update(context.WithoutCancel(ctx), fn)
+		if !errors.Is(err, reference.ErrUnavailable) {
+			return err
+		}
+	}
+}
+
+func (s devoted) View(ctx context.Context, fn func(store.Reader) error) error {
+	for {
+		err := s.EPS.View(context.WithoutCancel(ctx), fn)
+		if !errors.Is(err, reference.ErrUnavailable) {
+			return err
+		}
+	}
 }
 
 // blaming counts a failure for the user of every call that ends with 503.

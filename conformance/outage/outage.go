@@ -49,6 +49,10 @@ var subjects = []subject{
 	{"survives an HSM that does not answer", "OUT-HSM-silent", conformance.HSMSilent, lasts},
 	{"survives a database that does not write", "OUT-DB-readonly", conformance.DBReadOnly, lasts},
 	{"survives a database without room", "OUT-DB-full", conformance.DBFull, creeps},
+	{"survives that its database ends", "OUT-DB-stop", conformance.DBStopped, lasts},
+	{"survives that its database is killed", "OUT-DB-kill", conformance.DBKilled, lasts},
+	{"survives a database that does not answer", "OUT-DB-silent", conformance.DBSilent, lasts},
+	{"survives that the network to its database is cut", "OUT-DB-network", conformance.DBCut, lasts},
 	{"survives a database that another process holds", "OUT-DB-locked", conformance.DBLocked, lasts},
 }
 
