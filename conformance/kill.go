@@ -37,6 +37,13 @@ type Divided interface {
 	Books(ctx context.Context) ([]Entry, error)
 }
 
+// DividedActivator is a divided target that can ask for activation.
+type DividedActivator interface {
+	Activator
+	// SetActivation starts the EPS again with activation, or without. Divide gives one without.
+	SetActivation(ctx context.Context, on bool) error
+}
+
 // FaultPoint is a place where a server can be killed.
 type FaultPoint struct {
 	Operation Operation // during which it is reached
@@ -59,6 +66,7 @@ const (
 	DuringValidation   Operation = "validation"
 	DuringWrongOTP     Operation = "wrong OTP"
 	DuringRevocation   Operation = "revocation"
+	DuringActivation   Operation = "activation"
 )
 
 // ErrNotReached is a point to which the server did not come.

@@ -71,6 +71,7 @@ const (
 	CanResync     Capability = "resynchronisation" // Resynchroniser
 	CanAbort      Capability = "rollback"          // Aborter
 	CanForge      Capability = "plugin-answers"    // PluginImpostor
+	CanActivate   Capability = "activation"        // Activations
 	CanReadMemory Capability = "process-memory"
 	CanKill       Capability = "kill"    // Killer
 	CanBreak      Capability = "outages" // Breaker
@@ -134,6 +135,8 @@ type Declared struct {
 
 	MPP []int // versions of the provisioning protocol; none is version 2 alone
 	V1  GuessingLimits
+
+	Activation ActivationLimits
 }
 
 // GuessingLimits are what bounds guesses at codes without a locator, those of MPP v1:
@@ -308,6 +311,7 @@ type Route struct {
 	Safe                      bool         // changes nothing
 	Client                    *http.Client // who may call it; nil: the surface's Client
 	MPP                       int          // version of the provisioning protocol, of a phone's route
+	Activation                bool         // the phone's route of activation
 }
 
 // HSMTracer gives the PKCS#11 calls of the target's HSM since the mark.

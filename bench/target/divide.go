@@ -82,7 +82,7 @@ func freeAddresses(host string) (map[string]string, error) {
 // is no error.
 func (d *divided) start(ctx context.Context, name, point string) error {
 	p, err := startProcess(serverJob{
-		Server: name, Name: d.name, Profile: d.profile, Options: d.options, Driver: d.stores.driver, DSNs: d.stores.dsns, Fixed: d.fixed, Arm: point,
+		Server: name, Name: d.name, Profile: d.profile, Options: d.options, Driver: d.stores.driver, DSNs: d.stores.dsns, Fixed: d.fixed, Arm: point, Activation: d.activation,
 	})
 	if err != nil {
 		return err

@@ -13,11 +13,17 @@ import (
 // Node starts a second EPS and a second authentication server on the tokens and databases
 // of the first, each with sessions and connections of its own.
 func (s *system) Node(ctx context.Context) (conformance.Target, error) {
+	return s.nodeLike(ctx, func(*system) {})
+}
+
+// nodeLike starts a node that differs in its configuration.
+func (s *system) nodeLike(ctx context.Context, change func(*system)) (*system, error) {
 	n := &system{
 		options: s.options, dir: s.dir, name: s.name, profile: s.profile, seams: s.seams, clock: s.clock, log: s.log, trace: s.trace,
 		slots: s.slots.shared(), node: fmt.Sprintf("eps-%d", len(s.twins)+2),
 	}
 	n.iterations.Store(s.iterations.Load())
+	change(n)
 	var err error
 	if n.stores, err = s.stores.again(ctx); err == nil {
 		err = n.start(ctx)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -60,11 +61,13 @@ func opener(p reference.Profile) func(context.Context, run.Options) (conformance
 // system is a running reference EPS. It implements every interface of
 // conformance/target.go that it has a capability for.
 type system struct {
-	options    run.Options
-	dir        string
-	name       string // of the EPS
-	profile    reference.Profile
-	node       string // of it in the audit, where it is not the first
+	options run.Options
+	dir     string
+	name    string // of the EPS
+	profile reference.Profile
+	node    string // of it in the audit, where it is not the first
+	// activation is asked for
+	activation bool
 	seams      mutants.Seams
 	clock      *clock
 	log        *journal
@@ -104,6 +107,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
 	conformance.CanKill: true, conformance.CanNode: true, conformance.CanResync: true,
 	conformance.CanBreak: true, conformance.CanAbort: true, conformance.CanForge: true,
+	conformance.CanActivate: true,
 }
 
 // open makes keys, databases and certificates below o.Dir, pairs the two servers and
@@ -252,8 +256,13 @@ func (s *system) Twin(ctx context.Context) (conformance.Target, error) {
 	return t, nil
 }
 
-// Capabilities are all that a server in this process can offer.
-func (s *system) Capabilities() conformance.Capabilities { return capabilities }
+// Capabilities are all that a server in this process can offer. The literal profile has no
+// activation.
+func (s *system) Capabilities() conformance.Capabilities {
+	offered := maps.Clone(capabilities)
+	offered[conformance.CanActivate] = s.profile != reference.Literal
+	return offered
+}
 
 // logger writes to the journal, at all levels: what must not be in a log must not be
 // in a debug log either.

@@ -26,6 +26,8 @@ type serverJob struct {
 	DSNs    [2]string         `json:"dsns"`
 	Fixed   map[string]string `json:"fixed"` // where all listeners answer
 	Arm     string            `json:"arm"`   // the fault point of the start; empty: none
+
+	Activation bool `json:"activation"` // the EPS asks for it
 }
 
 // order is every further line, and reply the line that answers it. The first reply says
@@ -101,7 +103,7 @@ type serverProcess struct {
 // start opens the server on the keys and the database that are there.
 func (p *serverProcess) start(ctx context.Context) (err error) {
 	o := p.job.Options
-	s := &system{options: o, dir: o.Dir, name: p.job.Name, profile: p.job.Profile, clock: &clock{}, log: &journal{to: os.Stderr}, trace: &trace.Recorder{}, fixed: p.job.Fixed, hasty: true}
+	s := &system{options: o, dir: o.Dir, name: p.job.Name, profile: p.job.Profile, clock: &clock{}, log: &journal{to: os.Stderr}, trace: &trace.Recorder{}, fixed: p.job.Fixed, hasty: true, activation: p.job.Activation}
 	p.system = s
 	if err := s.mutate(); err != nil {
 		return err

@@ -107,7 +107,13 @@ func (s *system) keyOptions() keys.Options {
 
 // versions of MPP that the EPS serves: both, so that both are judged. `eps init` turns on
 // version 2 alone.
-func (s *system) versions() []int { return []int{1, 2} }
+// Activation leaves out version 1.
+func (s *system) versions() []int {
+	if s.activation {
+		return []int{2}
+	}
+	return []int{1, 2}
+}
 
 func (s *system) startAuthServer(ctx context.Context) error {
 	h, err := s.openHSM(ctx, "authserver", hsm.AuthServer)
@@ -188,6 +194,7 @@ func (s *system) config() server.Config {
 func (s *system) settings() server.Config {
 	c := server.Default()
 	c.Name, c.Profile, c.MPP.Versions = s.name, s.profile, s.versions()
+	c.Activation.Required = s.activation
 	if s.node != "" {
 		c.Node = s.node
 	}

@@ -60,7 +60,7 @@ var phoneRoutes = map[string]int{wire1.Path: 1, wire.Path: 2}
 // off holds for the route of a version that the configuration leaves out, and for that of
 // activation where it is not asked for.
 func (s *system) off(r conformance.Route) bool {
-	return r.MPP != 0 && !slices.Contains(s.settings().MPP.Versions, r.MPP) || r.Path == wire.ActivationPath && !s.settings().Activation.Required
+	return r.MPP != 0 && !slices.Contains(s.settings().MPP.Versions, r.MPP) || r.Activation && !s.settings().Activation.Required
 }
 
 // callers are the certificates of routes that ask for another role than their
@@ -107,7 +107,7 @@ var bodies = map[string]struct{ contentType, body string }{
 }
 
 func route(method, path string) conformance.Route {
-	r := conformance.Route{Method: method, Safe: method == http.MethodGet, MPP: phoneRoutes[path]}
+	r := conformance.Route{Method: method, Safe: method == http.MethodGet, MPP: phoneRoutes[path], Activation: path == wire.ActivationPath}
 	if b, ok := bodies[path]; ok && method == http.MethodPost {
 		r.ContentType, r.Body = b.contentType, []byte(b.body)
 	}
@@ -158,6 +158,10 @@ func (s *system) VerifyAudit(ctx context.Context) error {
 // which a mutant does not hold.
 func (s *system) Declared() conformance.Declared {
 	c := s.settings()
+	var activation conformance.ActivationLimits
+	if c.Activation.Required {
+		activation = conformance.ActivationLimits{Tries: c.Activation.Tries, Validity: c.Activation.Validity}
+	}
 	return conformance.Declared{
 		PINDigits: c.Token.PINDigits, CodeDigits: c.Code.Digits, CodeTries: c.Code.Failures, CodeValidity: c.Code.Validity,
 		Suite: c.Token.Suite, LockAfter: s.rules.Consecutive, LookAhead: s.rules.LookAhead, Window: s.rules.Drift,
@@ -165,6 +169,7 @@ func (s *system) Declared() conformance.Declared {
 		KDFIterations: c.KDF.Iterations, Services: []string{"bank.example", "shop.example"}, RefusalQuantum: mpp.Quantum,
 		OTPQuantum: authserver.DefaultGrid,
 		MPP:        c.MPP.Versions,
+		Activation: activation,
 		V1:         conformance.GuessingLimits{Rate: c.Limits.V1Rate, Burst: c.Limits.V1Burst, Validity: c.Code.V1Validity},
 	}
 }

@@ -1,6 +1,6 @@
 // Package authserver judges the authentication server where it does more than compare
-// one-time passwords: challenges and the responses to them, and what has been tried against
-// servers that judge OTPs.
+// one-time passwords: challenges and the responses to them, what has been tried against
+// servers that judge OTPs, and the optional activation of a token by its first one.
 //
 // Start at specs.
 package authserver
@@ -41,4 +41,11 @@ func specs(t conformance.Target, n size) {
 	locked(t)
 	transplanted(t)
 	thirdParty(t)
+	a := &activating{beside: t} // last: a target that is started again leaves it behind
+	optional(t, a)
+	inactive(t, a)
+	blocked(a)
+	tickets(t, a)
+	uniform(t, a)
+	kept(t, a)
 }

@@ -88,6 +88,22 @@ func locked(t conformance.Target) {
 			conformance.Observe("%s of a blocked token: right and wrong OTPs get the same status, headers and body, and %d calls to the HSM", w.name, len(rightWork))
 		}
 	})
+	It("blocks responses to challenges by failures of them", conformance.Claims("ATK-13"), func(ctx SpecContext) {
+		if !t.Capabilities()[conformance.CanChallenge] {
+			conformance.Undeclared("challenges are not offered")
+		}
+		limit := declared(t).LockAfter
+		patient, blocked := imported(ctx, t, "patient", stillSuite, secret()), imported(ctx, t, "blocked", stillSuite, secret())
+		for i := range limit {
+			blocked.fails(ctx)
+			if i > 0 {
+				patient.fails(ctx)
+			}
+		}
+		Expect(patient.answers(ctx)).To(BeTrue(), "after %d wrong responses the right one is refused", limit-1)
+		Expect(blocked.answers(ctx)).To(BeFalse(), "after %d wrong responses the right one is accepted", limit)
+		conformance.Observe("%d wrong responses, each to a challenge of its own, block a token for challenges, %d do not", limit, limit-1)
+	})
 	It("blocks every way in by failures on any of them", conformance.Claims("ATK-13"), func(ctx SpecContext) {
 		for _, into := range ways {
 			u := fresh(ctx, t, hotp, first)
@@ -137,6 +153,20 @@ func expectCountedAgain(ctx context.Context, t conformance.Target) {
 	Expect(right.accepted).To(BeFalse(), "an OTP is accepted whose use could not be written")
 	Expect(conformance.Public(right.status())).To(Equal(conformance.Public(wrong.status())), "answer to the right OTP, and to a wrong one, where neither can be written")
 	conformance.Observe("%d failures block a token though the transaction of each was rolled back after it had counted, %d do not; where all of %d transactions are rolled back, right and wrong OTPs get HTTP %s alike, so that what is not counted tells nothing", limit, limit-1, tries, right.status())
+}
+
+// answers has a challenge put to the holder, and responds rightly.
+func (h holder) answers(ctx context.Context) bool {
+	GinkgoHelper()
+	c := h.asked(ctx)
+	return h.takes(ctx, c.ID, "", h.response(c.Question, ""))
+}
+
+// fails responds wrongly.
+func (h holder) fails(ctx context.Context) {
+	GinkgoHelper()
+	c := h.asked(ctx)
+	Expect(h.takes(ctx, c.ID, "", another(h.response(c.Question, "")))).To(BeFalse(), "a wrong response is accepted")
 }
 
 // lock fails on one way as often as is declared.

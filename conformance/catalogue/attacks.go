@@ -37,7 +37,7 @@ var attacks = []conformance.Claim{
 	{ID: "ATK-13", Source: "keycloak/keycloak#50996", Target: authserver, Family: "authserver", Status: auto,
 		Needs:  needs{conformance.CanImportSeed, conformance.CanValidate, conformance.CanEnrol, conformance.CanResync},
 		Title:  "A lock blocks every way in, and every way in leads to it.",
-		Method: "Each call that judges OTPs gets the declared number of wrong ones; then each call gets right ones, which are refused. Failures handed in by turns at all of them add up."},
+		Method: "Each call that judges OTPs gets the declared number of wrong ones; then each call gets right ones, which are refused. Failures handed in by turns at all of them add up. Responses to challenges block a token for challenges in the same way; where activation is offered, its failures block the login, and those of both add up."},
 	{ID: "ATK-14", Source: "RFC 4226 §7.3", Target: eps, Family: "mpp", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanValidate, conformance.CanSeeRoutes},
 		Title:  "A stranger cannot lock the users out.",

@@ -4,8 +4,8 @@
 // Start at All. One file a source: st.go is the security target (seed 000), rgs.go the
 // RGS annex B3 (seed 001), onespan.go the ICSF solution (seed 002), mpcos.go the smart
 // card report (seed 003), digipass.go the Digipass protection (seed 004), rfc.go the RFCs;
-// attacks.go what products of this kind have fallen to; crash.go and outage.go have claims of this
-// project's own, with the sentence that they follow from.
+// attacks.go what products of this kind have fallen to; crash.go, outage.go and activation.go
+// have claims of this project's own, with the sentence that they follow from.
 // Ids never change their meaning; a claim starts to be judged when its status becomes
 // automated.
 package catalogue
@@ -34,7 +34,7 @@ type needs = []conformance.Capability
 
 // All gives every claim, in the order of the sources. The caller may change what it gets.
 func All() []conformance.Claim {
-	claims := slices.Concat(st, rgs, onespan, digipass, mpcos, rfc, crash, outages, attacks)
+	claims := slices.Concat(st, rgs, onespan, digipass, mpcos, rfc, crash, activation, outages, attacks)
 	for i := range claims {
 		claims[i].Level = level(claims[i].ID)
 		claims[i].Needs = slices.Clone(claims[i].Needs)

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,6 +21,7 @@ type campaign struct {
 	ledger map[string]conformance.Entry // by token: what both sides must say of it
 	down   error                        // a server that does not start any more
 	random *mrand.Rand                  // the order of the points
+	waits  string                       // what the authentication server says of a new token; empty: "active"
 }
 
 // begin divides the target, once.
@@ -107,6 +109,9 @@ func (t tally) String() string {
 	return fmt.Sprintf("%d kills, %d acknowledged; %d recovered as nothing, %d as all, %d violations", t.Kills, t.Acknowledged, t.Nothing, t.All, t.Violations)
 }
 
+// fresh notes a token that no OTP has come from.
+func (c *campaign) fresh(token, eps string) { c.stands(token, eps, cmp.Or(c.waits, "active")) }
+
 // stands notes what a token is acknowledged to be.
 func (c *campaign) stands(token, eps, authServer string) {
 	c.ledger[token] = conformance.Entry{Token: token, EPS: eps, AuthServer: authServer}
@@ -144,7 +149,7 @@ func (c *campaign) reconcile(ctx context.Context) (int, error) {
 // counterpart is what the authentication server says of a token in a state of the EPS, once
 // no message waits.
 var counterpart = map[string][]string{
-	"issued": {"active"}, "provisioned": {"active", "locked"}, "suspended": {"suspended"},
+	"issued": {"active", "inactive"}, "provisioned": {"active", "inactive", "locked"}, "active": {"active", "locked"}, "suspended": {"suspended"},
 	"revoked": {"revoked"}, "cancelled": {"cancelled"},
 }
 

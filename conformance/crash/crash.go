@@ -42,6 +42,7 @@ var subjects = []subject{
 	{"cancels what was left of an enrolment", []string{"CRASH-cancellation"}, []conformance.Operation{conformance.DuringCancellation}},
 	{"delivers a token once and forgets no wrong code", []string{"CRASH-provisioning"}, []conformance.Operation{conformance.DuringProvisioning, conformance.DuringWrongCode}},
 	{"accepts an OTP once and forgets no wrong one", []string{"CRASH-validation"}, []conformance.Operation{conformance.DuringValidation, conformance.DuringWrongOTP}},
+	{"activates a token on both sides or on neither", []string{"CRASH-activation"}, []conformance.Operation{conformance.DuringActivation}},
 	{"carries a revocation to its end", []string{"CRASH-revocation"}, []conformance.Operation{conformance.DuringRevocation}},
 }
 
@@ -50,10 +51,7 @@ func specs(t conformance.Target, rounds int) {
 	for _, s := range subjects {
 		It(s.text, conformance.Claims(s.claims...), func(ctx SpecContext) {
 			Expect(c.begin(ctx, t, GinkgoRandomSeed())).To(Succeed(), "servers in processes of their own")
-			var rows []Row
-			for _, o := range s.operations {
-				rows = append(rows, c.operation(ctx, o)...)
-			}
+			rows := c.tries(ctx, s, t.Capabilities()[conformance.CanActivate])
 			conformance.Case("the ledger at the end", func() {
 				n, err := c.reconcile(ctx)
 				Expect(err).NotTo(HaveOccurred(), "what was acknowledged")
@@ -62,6 +60,22 @@ func specs(t conformance.Target, rounds int) {
 			tabulate(rows)
 		})
 	}
+}
+
+// tries makes the trials of a subject: those of activation where the EPS asks for it.
+func (c *campaign) tries(ctx context.Context, s subject, activates bool) (rows []Row) {
+	for _, o := range s.operations {
+		if o != conformance.DuringActivation {
+			rows = append(rows, c.operation(ctx, o)...)
+			continue
+		}
+		if !activates {
+			conformance.Undeclared("activation is not offered")
+		}
+		err := c.withActivation(ctx, func() { rows = append(rows, c.operation(ctx, o)...) })
+		Expect(err).NotTo(HaveOccurred(), "an EPS that asks for activation")
+	}
+	return rows
 }
 
 // operation makes the trials of all points of an operation, in an order that the seed fixes,

@@ -24,6 +24,7 @@ var trials = map[conformance.Operation]func(*trial, context.Context) (outcome, e
 	conformance.DuringValidation:   (*trial).validation,
 	conformance.DuringWrongOTP:     (*trial).wrongOTP,
 	conformance.DuringRevocation:   (*trial).revocation,
+	conformance.DuringActivation:   (*trial).activation,
 }
 
 // run makes the trial. A target that does not come back is in violation once for each.

@@ -34,7 +34,7 @@ func (u *user) enrol(ctx context.Context) error {
 		return err
 	}
 	u.token, u.pin, u.code = e.Token, e.PIN, e.RegistrationCode
-	u.stands(u.token, "issued", "active")
+	u.fresh(u.token, "issued")
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (u *user) provision(ctx context.Context) error {
 func (u *user) has(g oracle.Grant) (err error) {
 	u.grant, u.next = g, g.Counter
 	u.suite, err = oracle.ParseSuite(g.Suite)
-	u.stands(u.token, "provisioned", "active")
+	u.fresh(u.token, "provisioned")
 	return err
 }
 

@@ -13,7 +13,7 @@ import (
 
 func listeners(t conformance.Target) {
 	It("answers each route where it belongs and nowhere else", conformance.Claims("ST-2.1-b"), func(ctx SpecContext) {
-		surfaces := t.(conformance.Listeners).Surfaces()
+		surfaces := surfacesOf(ctx, t)
 		cells, here := 0, 0
 		for _, s := range surfaces {
 			for _, other := range surfaces {

@@ -80,6 +80,31 @@ var crashing = []Mutant{
 		}),
 	},
 	{
+		Name:   "a try to activate leaves no word",
+		About:  "The EPS does not note that a try is under way, and asks nobody how one ended that was cut off.",
+		Claims: []string{"CRASH-activation"},
+		Reason: "the sides disagree",
+		Break: onStore(func(s store.EPS) store.EPS {
+			return changing(s, func(tx store.Tx) store.Tx { return silent{tx, string(plugin.Activate)} })
+		}),
+	},
+	{
+		Name:   "a token is active in memory",
+		About:  "That a token is activated ends with the authentication server's process.",
+		Claims: []string{"CRASH-activation"},
+		Reason: "the sides disagree",
+		Break: onAuthStore(func(s store.AuthServer) store.AuthServer {
+			return &activeInMemory{AuthServer: s, rows: map[reference.TokenID][]store.Credential{}}
+		}),
+	},
+	{
+		Name:   "a try to activate is judged each time it comes",
+		About:  "The authentication server has no result for a try that it has judged.",
+		Claims: []string{"CRASH-activation"},
+		Reason: "messages still wait",
+		Break:  onAuthStore(func(s store.AuthServer) store.AuthServer { return unremembering{s} }),
+	},
+	{
 		Name:   "revocations wait in memory",
 		About:  "What the authentication server is to be told of a revocation ends with the process.",
 		Claims: []string{"CRASH-revocation"},

@@ -127,6 +127,63 @@ func (r forgivingReader) CredentialOf(service reference.Service, user reference.
 	return c, err
 }
 
+// activeInMemory keeps the rows of tokens in memory from their activation on.
+type activeInMemory struct {
+	store.AuthServer
+	mu   sync.Mutex
+	rows map[reference.TokenID][]store.Credential // the newest last
+}
+
+func (s *activeInMemory) Update(ctx context.Context, fn func(store.AuthTx) error) error {
+	return s.AuthServer.Update(ctx, func(tx store.AuthTx) error { return fn(activeTx{tx, s}) })
+}
+
+func (s *activeInMemory) View(ctx context.Context, fn func(store.AuthReader) error) error {
+	return s.AuthServer.View(ctx, func(tx store.AuthReader) error { return fn(activeReader{tx, s}) })
+}
+
+// newest is the row as this process knows it.
+func (s *activeInMemory) newest(c store.Credential, err error) (store.Credential, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if kept := s.rows[c.Token]; len(kept) > 0 && err == nil {
+		return kept[len(kept)-1], nil
+	}
+	return c, err
+}
+
+type activeTx struct {
+	store.AuthTx
+	s *activeInMemory
+}
+
+func (tx activeTx) UpdateCredential(c store.Credential) error {
+	old, err := tx.Credential(c.Token)
+	if err != nil {
+		return err
+	}
+	tx.s.mu.Lock()
+	defer tx.s.mu.Unlock()
+	if len(tx.s.rows[c.Token]) == 0 && (old.Activated || !c.Activated) {
+		return tx.AuthTx.UpdateCredential(c)
+	}
+	tx.s.rows[c.Token] = append(tx.s.rows[c.Token], c)
+	return nil
+}
+
+type activeReader struct {
+	store.AuthReader
+	s *activeInMemory
+}
+
+func (r activeReader) Credential(token reference.TokenID) (store.Credential, error) {
+	return r.s.newest(r.AuthReader.Credential(token))
+}
+
+func (r activeReader) CredentialOf(service reference.Service, user reference.User) (store.Credential, error) {
+	return r.s.newest(r.AuthReader.CredentialOf(service, user))
+}
+
 // lightOutbox keeps the messages of revocations in memory.
 type lightOutbox struct {
 	store.EPS

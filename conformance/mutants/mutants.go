@@ -56,7 +56,7 @@ type Seams struct {
 
 // All lists every mutant, in the order of the families.
 func All() []Mutant {
-	return slices.Concat(rfc, rfcOCRA, provisioning, pin, storage, challenges, crashing, attacked, away)
+	return slices.Concat(rfc, rfcOCRA, provisioning, pin, storage, challenges, activated, crashing, attacked, away)
 }
 
 // Find gives the mutant of a name.

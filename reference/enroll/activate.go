@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/authserver/plugin"
@@ -22,11 +21,8 @@ type Activation struct {
 	Ticket  []byte
 	OTP     string
 	Source  string // address, for the audit
+	Decoy   bool   // in place of what is no request: it is judged, and leaves no record
 }
-
-// Activated is how an Activation ended. Known says that there is a ticket for its token:
-// what is refused otherwise leaves no record of its own.
-type Activated struct{ Granted, Known bool }
 
 // hearing is an activation on its way.
 type hearing struct {
@@ -39,28 +35,28 @@ type hearing struct {
 // makes the token active if it is right. The try is counted, and in the outbox, before its
 // message leaves: whatever is cut off later is settled by Flush. The same ticket and OTP
 // are the same try: again, they get the same answer. An error is one of the EPS's own.
-func (s *Service) Activate(ctx context.Context, a Activation) (Activated, error) {
+func (s *Service) Activate(ctx context.Context, a Activation) (active bool, err error) {
 	h := hearing{Activation: a}
 	mac, err := s.recognise(ctx, &h)
 	if err != nil {
-		return Activated{}, fmt.Errorf("activate: %w", err)
+		return false, fmt.Errorf("activate: %w", err)
 	}
 	if h.row, err = s.ticketRow(ctx, h, mac); err != nil {
-		return Activated{}, fmt.Errorf("activate: %w", err)
+		return false, fmt.Errorf("activate: %w", err)
 	}
-	result := Activated{Known: h.row.Found}
 	if cause := s.broken(h.row); cause != "" {
-		return result, s.turnDown(ctx, h, cause)
+		return false, s.turnDown(ctx, h, cause)
 	}
 	if h.row.Again {
-		result.Granted = true
-		return result, nil
+		return true, nil
 	}
 	// Hanging up does not undo a try.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.CreateTimeout+s.config.Patience)
 	defer cancel()
-	result.Granted, err = s.tryOut(ctx, h)
-	return result, err
+	if active, err = s.tryOut(ctx, h); err != nil {
+		s.lost.add(h.Token, s.parts.Clock.Now())
+	}
+	return active, err
 }
 
 // recognise computes the keyed hash of the ticket, and the try that ticket and OTP are:
@@ -123,19 +119,18 @@ func (s *Service) broken(r TicketRow) string {
 	return ""
 }
 
-// turnDown records a refusal. Whoever names a token without a ticket is counted elsewhere.
+// turnDown records a refusal: whether there is such a token or not, so that it costs the
+// same. The record names a token of the database, and none that the phone made up.
 func (s *Service) turnDown(ctx context.Context, h hearing, cause string) error {
-	if !h.row.Found {
+	if h.Decoy {
 		return nil
 	}
-	return s.parts.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
-		return s.recordRefusal(tx, h, cause)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Patience)
+	defer cancel()
+	return s.parts.Store.Update(ctx, func(tx store.Tx) error {
+		t := reference.Token{ID: h.row.Token.ID, Service: h.row.Token.Service, Updated: s.parts.Clock.Now()}
+		return audit(tx, t, "refused", "phone", map[string]any{"cause": cause, "source": h.Source})
 	})
-}
-
-func (s *Service) recordRefusal(tx store.Tx, h hearing, cause string) error {
-	t := reference.Token{ID: h.Token, Service: h.row.Token.Service, Updated: s.parts.Clock.Now()}
-	return audit(tx, t, "refused", "phone", map[string]any{"cause": cause, "source": h.Source})
 }
 
 // tryOut begins the try, has it judged and concludes it.
@@ -218,9 +213,5 @@ func (s *Service) unanswered(ctx context.Context, e store.OutboxEntry) error {
 
 // unsettled says whether the try of an entry is to be settled: not while it is under way.
 func (s *Service) unsettled(_ context.Context, e store.OutboxEntry) (bool, error) {
-	return e.Attempts > 0 || s.parts.Clock.Now().Sub(e.Created) >= settleAfter, nil
+	return e.Attempts > 0 || s.parts.Clock.Now().Sub(e.Created) >= abandonAfter || s.lost.has(e.Token), nil
 }
-
-// settleAfter is how long a try may be under way before Flush takes it for dead. It is
-// beyond every time-out of a living one.
-const settleAfter = 5 * time.Minute

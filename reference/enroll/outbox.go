@@ -18,8 +18,8 @@ const (
 	flushBatch = 1024
 	// silent messages in a row mean that the authentication server is away.
 	silent = 3
-	// abandonAfter is how long an enrolment may be under way before Flush takes it for
-	// dead. It is far beyond every time-out of a living one.
+	// abandonAfter is how long an enrolment or activation may be under way before Flush takes
+	// it for dead. It is far beyond every time-out of a living one.
 	abandonAfter = 5 * time.Minute
 )
 
@@ -153,9 +153,9 @@ func (s *Service) due(ctx context.Context, e store.OutboxEntry) (bool, error) {
 	return true, nil
 }
 
-// lost are the enrolments of this process that have ended without an outcome: the store
-// or the HSM was away when they were to be given up. Their users need not wait until
-// abandonAfter for another token.
+// lost are the enrolments and activations of this process that have ended without an
+// outcome: the store or the HSM was away when they were to be given up. Their users need not
+// wait until abandonAfter for another token, or an answer.
 type lost struct {
 	mu     sync.Mutex
 	tokens map[reference.TokenID]time.Time

@@ -14,12 +14,12 @@ import (
 
 // Activator has the first OTP of a token judged; *enroll.Service is one.
 type Activator interface {
-	Activate(ctx context.Context, a enroll.Activation) (enroll.Activated, error)
+	Activate(ctx context.Context, a enroll.Activation) (active bool, err error)
 }
 
 // nobodysActivation is judged in place of a request that is none.
 var nobodysActivation = enroll.Activation{
-	Service: "decoy", Token: "00000000000000000000000000", Ticket: make([]byte, reference.TicketSize), OTP: "000000",
+	Service: "decoy", Token: "00000000000000000000000000", Ticket: make([]byte, reference.TicketSize), OTP: "000000", Decoy: true,
 }
 
 // issue draws the ticket that goes with a delivery, and computes what is kept of it: for
@@ -65,6 +65,8 @@ func (s *Server) Activate(ctx context.Context, source string, body []byte) (answ
 	failed := false
 	defer func() { s.desk.leave(v, failed, s.parts.Waiter.Now()) }()
 	s.parts.Waiter.Sleep(ctx, v.delay)
+	ctx, cancel := context.WithTimeout(ctx, s.config.Patience)
+	defer cancel()
 	if s.desk.run(ctx) != nil {
 		return answer, false
 	}
@@ -89,12 +91,9 @@ func (s *Server) activate(ctx context.Context, source string, body []byte) (proo
 		a = enroll.Activation{Service: q.Service, Token: q.Token, Ticket: q.Ticket, OTP: q.OTP}
 	}
 	a.Source = source
-	result, err := s.parts.Activator.Activate(ctx, a)
-	if err != nil {
-		return nil, false, err
-	}
-	if !result.Known {
+	if a.Decoy {
 		s.parts.Rejects.Count(source)
 	}
-	return wire.ActivationProof(q.Ticket, body), result.Granted, nil
+	granted, err = s.parts.Activator.Activate(ctx, a)
+	return wire.ActivationProof(q.Ticket, body), granted, err
 }

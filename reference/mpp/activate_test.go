@@ -94,10 +94,10 @@ func TestRefusedActivationsAreAlike(t *testing.T) {
 		}
 		seen[answer.Body.String()] = true
 	}
-	if n := w.rejects.of("192.0.2.1"); n != 3 {
+	if n := w.rejects.of("192.0.2.1"); n != 2 {
 		t.Errorf("%d strangers are counted", n)
 	}
-	if n := len(w.Records(t, store.AuditQuery{Event: "refused"})); n != 2 {
+	if n := len(w.Records(t, store.AuditQuery{Event: "refused"})); n != 3 {
 		t.Errorf("%d refusals are recorded", n)
 	}
 }

@@ -36,6 +36,10 @@ func (a plugIn) SetState(ctx context.Context, key string, token reference.TokenI
 	return a.around(op, func() error { return a.AuthServer.SetState(ctx, key, token, op) })
 }
 
+func (a plugIn) Activate(ctx context.Context, key string, token reference.TokenID, attempt plugin.Attempt) error {
+	return a.around(string(plugin.Activate), func() error { return a.AuthServer.Activate(ctx, key, token, attempt) })
+}
+
 func (a plugIn) around(op string, send func() error) error {
 	a.plan.reach(op + beforeMessage)
 	err := send()

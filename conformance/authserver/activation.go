@@ -1,0 +1,219 @@
+package authserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/oracle"
+)
+
+// activating is a target whose EPS asks for activation, opened by the first spec that wants
+// it. It ends with the target beside which it stands.
+type activating struct {
+	beside conformance.Target
+	opened conformance.Target
+}
+
+func (a *activating) open(ctx context.Context) conformance.Target {
+	GinkgoHelper()
+	if !a.beside.Capabilities()[conformance.CanActivate] {
+		conformance.Undeclared("activation is not offered")
+	}
+	if a.opened == nil {
+		var err error
+		a.opened, err = a.beside.(conformance.Activations).Activating(ctx)
+		Expect(err).NotTo(HaveOccurred(), "an EPS that asks for activation")
+	}
+	return a.opened
+}
+
+// newcomer is a user whose token is on his phone, and waits for activation.
+type newcomer struct {
+	target                    conformance.Target
+	service, user, token, pin string
+	grant                     oracle.Grant
+}
+
+const pinDigits = 4 // few, so that few failures in all block a token
+
+// newcomer enrols and provisions. Suite: that of the target where it is empty.
+func (a *activating) newcomer(ctx context.Context, suite string) *newcomer {
+	GinkgoHelper()
+	t := a.open(ctx)
+	u := &newcomer{target: t, service: service(t), user: userNamed("activation")}
+	e, err := t.(conformance.Enroller).Enrol(ctx, conformance.EnrolRequest{Service: u.service, User: u.user, Suite: suite, PINDigits: pinDigits})
+	Expect(err).NotTo(HaveOccurred(), "enrolment")
+	u.token, u.pin = e.Token, e.PIN
+	phone := t.(conformance.Provisioner)
+	s, err := oracle.Build(phone.Pinned(), e.RegistrationCode, u.service)
+	Expect(err).NotTo(HaveOccurred(), "request of a phone")
+	answer, err := phone.Provision(ctx, "", s.Body)
+	Expect(err).NotTo(HaveOccurred(), "provisioning")
+	u.grant, err = s.Open(answer.Body, now(t))
+	Expect(err).NotTo(HaveOccurred(), "the phone does not accept the answer")
+	Expect(u.grant.Ticket).To(HaveLen(16), "the ticket in the grant")
+	return u
+}
+
+// otp is that of a counter.
+func (u *newcomer) otp(counter uint64) string {
+	GinkgoHelper()
+	otp, err := u.grant.OTP(u.pin, counter)
+	Expect(err).NotTo(HaveOccurred(), "an OTP on the phone")
+	return otp
+}
+
+// wrong is the n-th OTP of no counter near.
+func (u *newcomer) wrong(n int) string {
+	GinkgoHelper()
+	near := map[string]bool{}
+	for c := range uint64(4 * declared(u.target).LookAhead) {
+		near[u.otp(c)] = true
+	}
+	for i := 7; ; i += 7919 {
+		if otp := fmt.Sprintf("%0*d", len(u.otp(0)), i%1_000_000); !near[otp] {
+			if n == 0 {
+				return otp
+			}
+			n--
+		}
+	}
+}
+
+// posts sends an activation and gives the answer, and whether it is the granted one.
+func (u *newcomer) posts(ctx context.Context, a oracle.Activation) (conformance.Answer, bool) {
+	GinkgoHelper()
+	body := a.Body()
+	answer, err := u.target.(conformance.Activator).Activate(ctx, "", body)
+	Expect(err).NotTo(HaveOccurred(), "an activation got no answer")
+	return answer, a.Activated(body, answer.Body)
+}
+
+// activates hands an OTP in with the right ticket.
+func (u *newcomer) activates(ctx context.Context, otp string) bool {
+	GinkgoHelper()
+	_, granted := u.posts(ctx, u.grant.NewActivation(otp))
+	return granted
+}
+
+func (u *newcomer) validates(ctx context.Context, otp string) bool {
+	GinkgoHelper()
+	return u.asks(ctx, otp).accepted
+}
+
+func (u *newcomer) asks(ctx context.Context, otp string) answer {
+	GinkgoHelper()
+	return answerOf(u.target.(conformance.Validator).Validate(ctx, u.service, u.user, otp))
+}
+
+func (u *newcomer) state(ctx context.Context) string {
+	GinkgoHelper()
+	state, err := u.target.(conformance.Enroller).Status(ctx, u.token)
+	Expect(err).NotTo(HaveOccurred(), "state of a token")
+	return state
+}
+
+// expectWaiting: nothing so far has activated the token.
+func (u *newcomer) expectWaiting(ctx context.Context, after string) {
+	GinkgoHelper()
+	Expect(u.state(ctx)).To(Equal("provisioned"), "%s: state of the token", after)
+}
+
+// optional: without activation there is no route, and with it the right OTP alone activates.
+func optional(t conformance.Target, a *activating) {
+	It("activates by the right OTP where activation is asked for, and has no route where it is not", conformance.Claims("ST-2.2.2-b"), func(ctx SpecContext) {
+		u := a.newcomer(ctx, "")
+		if declared(t).Activation.Tries == 0 {
+			expectNoRoute(ctx, t, u.grant.NewActivation(u.otp(0)).Body())
+		}
+		u.expectWaiting(ctx, "delivered")
+		Expect(u.activates(ctx, u.wrong(0))).To(BeFalse(), "a wrong OTP activates")
+		u.expectWaiting(ctx, "after a wrong OTP")
+		Expect(u.activates(ctx, u.otp(0))).To(BeTrue(), "the right OTP does not activate")
+		Expect(u.state(ctx)).To(Equal("active"), "state of the token after the right OTP")
+		Expect(u.validates(ctx, u.otp(1))).To(BeTrue(), "the next OTP of an active token is refused")
+		e, ok := a.opened.(conformance.Enroller)
+		Expect(ok).To(BeTrue())
+		_, err := e.Enrol(ctx, conformance.EnrolRequest{Service: u.service, User: userNamed("activation"), Suite: appSuite})
+		Expect(err).To(BeAssignableToTypeOf(&conformance.Refused{}), "a token that makes no OTP is enrolled")
+		conformance.Observe("off, the route answers 404; on, a wrong OTP leaves the token as it is, the right one makes it active, and the next logs in; a token for challenges, which makes no OTP, is not enrolled")
+	})
+}
+
+// expectNoRoute: the path is as any that nobody knows.
+func expectNoRoute(ctx context.Context, t conformance.Target, body []byte) {
+	GinkgoHelper()
+	answer, err := t.(conformance.Activator).Activate(ctx, "", body)
+	Expect(err).NotTo(HaveOccurred(), "an activation where there is none")
+	Expect(answer.Status).To(Equal(http.StatusNotFound), "without activation its route is there")
+	for _, s := range t.(conformance.Listeners).Surfaces() {
+		for _, r := range s.Routes {
+			Expect(r.Activation).To(BeFalse(), "without activation %s documents its route", s.Name)
+		}
+	}
+}
+
+// inactive: until then the token is refused like any wrong OTP.
+func inactive(t conformance.Target, a *activating) {
+	It("refuses a token before its activation like any wrong OTP", conformance.Claims("ACT-inactive"), func(ctx SpecContext) {
+		u := a.newcomer(ctx, "")
+		nobody := *u
+		nobody.user = userNamed("nobody")
+		asks := map[string]func(u *newcomer, otp ...string) answer{
+			"validation": func(u *newcomer, otp ...string) answer { return u.asks(ctx, otp[0]) },
+			"resynchronisation": func(u *newcomer, otp ...string) answer {
+				return answerOf(u.target.(conformance.Resynchroniser).Resynchronise(ctx, u.service, u.user, otp...))
+			},
+		}
+		for name, ask := range asks {
+			unknown := ask(&nobody, u.otp(0), u.otp(1))
+			wrong, wrongWork := watched(t, func() answer { return ask(u, u.wrong(0), u.wrong(1)) })
+			right, rightWork := watched(t, func() answer { return ask(u, u.otp(0), u.otp(1)) })
+			Expect(right.accepted).To(BeFalse(), "%s: an OTP is accepted before the activation", name)
+			Expect(conformance.Public(right.text)).To(Equal(conformance.Public(wrong.text)), "%s: answer to the right OTP before the activation", name)
+			Expect(conformance.Public(right.text)).To(Equal(conformance.Public(unknown.text)), "%s: answer before the activation, against that to an unknown user", name)
+			Expect(rightWork).To(Equal(wrongWork), "%s: HSM calls for the right OTP before the activation", name)
+		}
+		u.expectWaiting(ctx, "after OTPs by other ways")
+		Expect(u.activates(ctx, u.otp(0))).To(BeTrue(), "the right OTP does not activate")
+		Expect(u.validates(ctx, u.otp(0))).To(BeFalse(), "the OTP that has activated is accepted")
+		Expect(u.validates(ctx, u.otp(1))).To(BeTrue(), "the next OTP is refused")
+		conformance.Observe("validation and resynchronisation answer to right OTPs of a token that waits as to wrong ones and to an unknown user, with as many HSM calls; the OTP that activates is used up by that")
+	})
+}
+
+// blocked: activation shares the counts and the lock of the other ways.
+func blocked(a *activating) {
+	It("counts failures of activation with those of a login, and locks it with them", conformance.Claims("ATK-13"), func(ctx SpecContext) {
+		u := a.newcomer(ctx, "")
+		limit := declared(u.target).LockAfter
+		for i := range limit {
+			Expect(u.activates(ctx, u.wrong(i))).To(BeFalse(), "activation: a wrong OTP is accepted")
+		}
+		Expect(u.activates(ctx, u.otp(0))).To(BeFalse(), "after a lock by activation, activation accepts the right OTP")
+		Expect(u.validates(ctx, u.otp(0))).To(BeFalse(), "after a lock by activation, validation accepts the right OTP")
+
+		v := a.newcomer(ctx, "")
+		for i := range limit - 1 {
+			v.activates(ctx, v.wrong(i))
+		}
+		Expect(v.activates(ctx, v.otp(0))).To(BeTrue(), "activation: the right OTP is refused after %d failures", limit-1)
+		allowed := guessesOf(pinDigits)
+		for i := range allowed - (limit - 1) {
+			if i%2 == 1 {
+				Expect(v.validates(ctx, v.otp(uint64(i)))).To(BeTrue(), "validation: the right OTP is refused after %d failures in all", limit-1+i)
+			}
+			v.validates(ctx, v.wrong(i))
+		}
+		Expect(v.validates(ctx, v.otp(2))).To(BeFalse(), "failures by turns on activation and validation do not add up to the %d that a PIN of %d digits bears", allowed, pinDigits)
+		conformance.Observe("%d failures of activation block it and the login; failures of both add up to the %d that a PIN of %d digits bears", limit, allowed, pinDigits)
+	})
+}
+
+// guessesOf is how many failures a PIN bears: 2^-11 of those that are given out.
+func guessesOf(digits int) int { return map[int]int{4: 4}[digits] }

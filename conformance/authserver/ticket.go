@@ -1,0 +1,104 @@
+package authserver
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/oracle"
+)
+
+// rushes is how many phones use one ticket at the same time.
+const rushes = 12
+
+// tickets: one token's, once, so often and so long.
+func tickets(t conformance.Target, a *activating) {
+	It("takes a token's own ticket and no other", conformance.Claims("ACT-ticket"), func(ctx SpecContext) {
+		u, other := a.newcomer(ctx, ""), a.newcomer(ctx, "")
+		right := u.grant.NewActivation(u.otp(0))
+		changed := func(change func(*oracle.Activation)) oracle.Activation {
+			a := right
+			change(&a)
+			return a
+		}
+		for what, a := range map[string]oracle.Activation{
+			"no ticket":               changed(func(a *oracle.Activation) { a.Ticket = nil }),
+			"a changed ticket":        changed(func(a *oracle.Activation) { a.Ticket = flipped(a.Ticket) }),
+			"another token's ticket":  changed(func(a *oracle.Activation) { a.Ticket = other.grant.Ticket }),
+			"the ticket for another":  changed(func(a *oracle.Activation) { a.Token = other.token }),
+			"a service of another":    changed(func(a *oracle.Activation) { a.Service = declared(t).Services[1] }),
+			"another protocol's name": changed(func(a *oracle.Activation) { a.Protocol = "epsbench-mpp" }),
+			"another version":         changed(func(a *oracle.Activation) { a.Version = 2 }),
+		} {
+			_, granted := u.posts(ctx, a)
+			Expect(granted).To(BeFalse(), "%s activates", what)
+			u.expectWaiting(ctx, "after "+what)
+		}
+		other.expectWaiting(ctx, "after its ticket at another token")
+		_, granted := u.posts(ctx, right)
+		Expect(granted).To(BeTrue(), "after all that the right ticket and OTP do not activate")
+		_, granted = u.posts(ctx, right)
+		Expect(granted).To(BeTrue(), "the request that has activated gets another answer when it comes again")
+		Expect(u.activates(ctx, u.otp(1))).To(BeFalse(), "a spent ticket is taken with another OTP")
+		conformance.Observe("7 requests with a ticket or a field of another are refused and leave both tokens as they were; the right one is granted, the same again too, and the ticket with another OTP refused")
+	})
+	It("bears the declared number of tries and no more", conformance.Claims("ACT-ticket"), func(ctx SpecContext) {
+		most := declared(a.open(ctx)).Activation.Tries
+		u := a.newcomer(ctx, "")
+		for i := range most {
+			if i > 0 && i%(declared(t).LockAfter-1) == 0 {
+				u.unlock(ctx) // the lock is judged elsewhere
+			}
+			Expect(u.activates(ctx, u.wrong(i))).To(BeFalse(), "a wrong OTP activates")
+		}
+		u.unlock(ctx)
+		Expect(u.activates(ctx, u.otp(0))).To(BeFalse(), "after %d tries the ticket is taken", most)
+		conformance.Observe("after %d wrong OTPs, and with the token unlocked, the right one is refused", most)
+	})
+	It("ends in its time", conformance.Claims("ACT-ticket"), func(ctx SpecContext) {
+		validity := declared(a.open(ctx)).Activation.Validity
+		late, just := a.newcomer(ctx, ""), a.newcomer(ctx, "")
+		start := now(t)
+		conformance.SetClock(t, start.Add(validity-time.Minute))
+		Expect(just.activates(ctx, just.otp(0))).To(BeTrue(), "a minute before its end the ticket is refused")
+		conformance.SetClock(t, start.Add(validity+time.Minute))
+		Expect(late.activates(ctx, late.otp(0))).To(BeFalse(), "a minute after its end the ticket is taken")
+		late.expectWaiting(ctx, "after the end of its ticket")
+		conformance.Observe("a minute before the declared %v the ticket is taken, a minute after them it is not", validity)
+	})
+	It("activates one of many at the same time", conformance.Claims("ACT-ticket"), func(ctx SpecContext) {
+		u := a.newcomer(ctx, "")
+		tries := declared(u.target).Activation.Tries
+		n := count(together(rushes, func(i int) bool { return u.activates(ctx, u.otp(uint64(i%tries))) }))
+		Expect(n).To(BeNumerically("<=", rushes/tries+1), "phones with one ticket and %d OTPs that are told of an activation", tries)
+		Expect(u.state(ctx)).To(Equal("active"), "state of the token")
+		accepted := 0
+		for i := range tries {
+			if u.validates(ctx, u.otp(uint64(i))) {
+				accepted++
+			}
+			u.unlock(ctx)
+		}
+		Expect(accepted).To(BeNumerically("<", tries), "OTPs of the rush that are accepted afterwards")
+		conformance.Observe("%d phones with one ticket and %d OTPs at the same time: %d were told of the activation, by one OTP", rushes, tries, n)
+	})
+}
+
+func flipped(b []byte) []byte {
+	c := bytes.Clone(b)
+	c[0] ^= 1
+	return c
+}
+
+// unlock clears the token's counts, as two operators do.
+func (u *newcomer) unlock(ctx context.Context) {
+	GinkgoHelper()
+	operators := u.target.(conformance.Unlocker)
+	asked, err := operators.RequestUnlock(ctx, 0, u.token)
+	Expect(err).NotTo(HaveOccurred(), "request of an unlock")
+	Expect(operators.ConfirmUnlock(ctx, 1, asked)).To(Succeed(), "unlock")
+}
