@@ -173,6 +173,17 @@ func TestDenialsNameTheCallerAndTheToken(t *testing.T) {
 	}
 }
 
+// A call that the EPS could not carry out was denied to nobody, and its record would have to
+// wait for the store that is away.
+func TestWhatIsUnavailableIsNoDenial(t *testing.T) {
+	s := newStand(t)
+	s.down = true
+	s.call(t, api.Bank, "issuer", "GET", "/v1/health", "")
+	if r := s.records(t, api.Denied); len(r) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestStrangersAreCountedBySourceAndSecond(t *testing.T) {
 	s := newStand(t)
 	const calls = 500

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -255,6 +256,42 @@ func TestWhenTheAuthenticationServerFailsTheTokenIsCancelled(t *testing.T) {
 			w.Enrol(t) // the user is free again
 		})
 	}
+}
+
+// away is a store that takes no change while it is away.
+type away struct {
+	store.EPS
+	is atomic.Bool
+}
+
+func (s *away) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if s.is.Load() {
+		return reference.ErrUnavailable
+	}
+	return s.EPS.Update(ctx, fn)
+}
+
+// An enrolment that could not even be given up, since the store went away, is given up by
+// the next Flush: its user need not wait until it is old.
+func TestAnEnrolmentThatAnOutageHasCutOffIsGivenUpAtOnce(t *testing.T) {
+	w := enrolltest.New(t)
+	st := &away{EPS: w.Store}
+	w.Parts.Store = st
+	w.Renew(t)
+	w.Server.Fail(func(string) error { st.is.Store(true); return errors.New("away too") })
+	if _, err := w.Enroll.Enrol(ctx, enroll.Request{Service: enrolltest.Service, User: enrolltest.User}); !errors.Is(err, reference.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	st.is.Store(false)
+	w.Server.Fail(nil)
+	id := w.Outbox(t)[0].Token
+	if state, _ := w.State(t, id); state != reference.Pending {
+		t.Fatalf("the outage leaves a token that is %s", state)
+	}
+	if err := w.Enroll.Flush(ctx); err != nil || len(w.Outbox(t)) != 0 || w.Server.State(id) != "cancelled" {
+		t.Errorf("flush: %v, there it is %q", err, w.Server.State(id))
+	}
+	w.Enrol(t) // the user is free again
 }
 
 func TestAnEnrolmentThatWasCutOffIsUndoneAtTheNextStart(t *testing.T) {

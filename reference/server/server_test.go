@@ -135,6 +135,22 @@ func TestWithoutStoreAndHSM(t *testing.T) {
 	unavailable("store")
 }
 
+// readOnly is a store that reads.
+type readOnly struct{ store.EPS }
+
+func (readOnly) Writable(context.Context) error { return reference.ErrUnavailable }
+
+// An EPS whose database does not write is not ready, although it can be read.
+func TestADatabaseThatOnlyReadsIsNotReady(t *testing.T) {
+	w := newWorld(t)
+	w.check(w.eps.Close(t.Context()))
+	w.store = readOnly{w.store}
+	w.eps = w.start()
+	if status, body := w.call("bank-issuer", "bank", "GET", "/v1/health", ""); status != 503 {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 // loseHSM takes the tokens out of SoftHSM, until the function it gives puts them back.
 func (w *world) loseHSM() (restore func()) {
 	w.t.Helper()

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/api/problem"
@@ -84,6 +85,28 @@ func TestAnAnswerThatHasBegunIsCutOff(t *testing.T) {
 		panic("then")
 	}))
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+}
+
+// Of what could not be asked, nothing else is known: a store that is away has not said that
+// a token does not exist.
+func TestUnavailableOutranksWhatIsBehindIt(t *testing.T) {
+	for _, behind := range []error{reference.ErrNotFound, reference.ErrInvalid, reference.ErrConflict, reference.ErrRefused} {
+		if p := problem.Of(fmt.Errorf("%w: %w", reference.ErrUnavailable, behind)); p.Status != http.StatusServiceUnavailable {
+			t.Errorf("unavailable, for %v: %d", behind, p.Status)
+		}
+	}
+}
+
+func TestPatienceEndsTheContextOfACall(t *testing.T) {
+	h := problem.Patience(time.Millisecond, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		problem.Write(w, r, problem.Of(r.Context().Err()))
+	}))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d", w.Code)
+	}
 }
 
 func TestTraceIDsDiffer(t *testing.T) {

@@ -188,7 +188,11 @@ func (w *writer) begin(ctx context.Context) (again bool, err error) {
 		if err = w.session.plain(ctx, w.dialect.Begin); err == nil {
 			return false, nil
 		}
+		lasts := w.session.class.lasts()
 		w.abandon(ctx)
+		if lasts {
+			return false, err
+		}
 	}
 	return true, unavailable(err)
 }

@@ -51,6 +51,7 @@ func TestEPS(t *testing.T, e Engine) {
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, st) })
 	}
+	t.Run("whether it can write", func(t *testing.T) { writable(t, e) })
 	t.Run("a chain that fails", func(t *testing.T) { testSealerFails(t, e) })
 	t.Run("two processes with one chain", func(t *testing.T) { testTwoProcesses(t, e) })
 	t.Run("closing and opening again", func(t *testing.T) { testReopen(t, e) })
