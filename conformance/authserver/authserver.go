@@ -41,6 +41,7 @@ func specs(t conformance.Target, n size) {
 	locked(t)
 	transplanted(t)
 	thirdParty(t)
+	census(t)
 	a := &activating{beside: t} // last: a target that is started again leaves it behind
 	optional(t, a)
 	inactive(t, a)

@@ -146,8 +146,10 @@ func expectCountedAgain(ctx context.Context, t conformance.Target) {
 	Expect(patient.validates(ctx, patient.otp(first))).To(BeTrue(), "after %d failures whose transactions were taken back the right OTP is refused", limit-1)
 
 	guesser, knower := fresh(ctx, t, hotp, first), fresh(ctx, t, hotp, first)
+	otps := []string{guesser.wrong(first, 1)[0], knower.otp(first)}
 	db.Abort(everyTime)
-	wrong, right := guesser.asked(ctx, guesser.wrong(first, 1)[0]), knower.asked(ctx, knower.otp(first))
+	answers := together(len(otps), func(i int) answer { return []*seeded{guesser, knower}[i].asked(ctx, otps[i]) })
+	wrong, right := answers[0], answers[1]
 	tries := db.Aborted()
 	db.Abort(0)
 	Expect(right.accepted).To(BeFalse(), "an OTP is accepted whose use could not be written")

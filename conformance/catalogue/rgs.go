@@ -149,7 +149,10 @@ var rgs = []conformance.Claim{
 		Needs:  needs{conformance.CanImportSeed, conformance.CanChallenge, conformance.CanSetClock, conformance.CanRestart},
 		Title:  "A challenge is used once and is bound to its session.",
 		Method: "By suites in which nothing moves, so that only the challenge can end a response: reused, also after a restart and after a wrong one; in another session, by another user with the same secret; after its expiry; 200 times in parallel."},
-	{ID: "RGS-C1a", Source: "seed 001 §C.1.a", Target: eps, Family: "rgs", Status: later,
-		Title:  "Every secret that can be searched exhaustively has an online limit.",
-		Method: "Census of secrets below 64 bits (PIN, registration code, OTP, ticket, administration code) and of the paths that test them: each counts and limits."},
+	{ID: "RGS-C1a", Source: "seed 001 §C.1.a", Target: eps, Family: "authserver", Status: auto,
+		Needs: needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanImportSeed, conformance.CanValidate, conformance.CanResync,
+			conformance.CanChallenge, conformance.CanSeeRoutes},
+		Title:   "Every secret that can be searched exhaustively has an online limit.",
+		Method:  "Census of the documented calls: each tests a secret below 64 bits (OTP and the PIN behind it, by validation, resynchronisation and challenge; registration code, by both versions of MPP), or none. Each that does gets as many wrong ones as are declared: then the right one is refused, and after one fewer it is not. Guesses at codes without a locator are delayed together. A call that the census does not know leaves it undecided.",
+		Reading: "Administrators have no such secret here: they get in by a certificate's key or by the rights to a socket."},
 }
