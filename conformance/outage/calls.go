@@ -36,9 +36,13 @@ type attempt struct {
 	took   time.Duration
 }
 
+// late is how much longer than enough a call is waited for: so that one given up is seen to
+// be late.
+const late = 200 * time.Millisecond
+
 // all makes every call at once, and waits for all, but not for ever.
 func all(ctx context.Context, attempts []*attempt, enough time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, enough)
+	ctx, cancel := context.WithTimeout(ctx, enough+late)
 	defer cancel()
 	var under sync.WaitGroup
 	for _, a := range attempts {
