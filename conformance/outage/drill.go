@@ -28,7 +28,8 @@ type drill struct {
 	server  string // from which the part is taken; empty: both
 	people  cast
 	session *oracle.Session // of the phone that wants a token
-	size    int             // of every answer to a phone; 0: it has not begun
+	crowd   *crowd
+	size    int // of every answer to a phone; 0: it has not begun
 }
 
 // cast are those whom an outage is tried on.
@@ -54,6 +55,9 @@ func (s *site) drill(ctx context.Context, what subject, server string) {
 	}
 	conformance.Case(name+": while the part is away", func() {
 		var err error
+		d.crowd, err = s.gather(ctx)
+		Expect(err).NotTo(HaveOccurred(), "people in the middle of something")
+		defer func() { _ = d.crowd.disperse() }() // also where this case fails
 		mend, err = s.target.Break(ctx, what.outage, server)
 		if err != nil {
 			conformance.Broken("take the part away: %v", err)
@@ -85,7 +89,7 @@ func (d *drill) before(ctx context.Context) {
 		Expect(err).NotTo(HaveOccurred())
 		*p = made
 	}
-	c.coming = d.person()
+	c.coming = d.newPerson()
 	var err error
 	d.session, err = oracle.Build(d.target.Pinned(), c.waiting.code, c.waiting.service)
 	Expect(err).NotTo(HaveOccurred())
@@ -117,11 +121,12 @@ func (d *drill) during(ctx context.Context) {
 		no++
 		Expect(a.refusal(a.answer)).To(Succeed(), "%s: the refusal", a.name)
 	}
-	conformance.Observe("%d calls at once: %d carried out, %d refused as they should be", len(tried), yes, no)
+	Expect(d.crowd.disperse()).To(Succeed(), "those who were in the middle of something")
+	conformance.Observe("%d calls at once: %d carried out, %d refused as they should be; %d calls of people in the middle of something", len(tried), yes, no, d.crowd.calls.Load())
 }
 
 // bound is the time in which a call has to be answered.
-func (d *drill) bound() time.Duration { return d.target.Patience() + margin }
+func (s *site) bound() time.Duration { return s.target.Patience() + margin }
 
 // unready wants both servers to say that the part is away.
 func (d *drill) unready(ctx context.Context) {
@@ -179,7 +184,7 @@ const most = 200
 // exhaust uses up the room that is left, by tokens for people who want one.
 func (d *drill) exhaust(ctx context.Context) {
 	for n := range most {
-		p := d.person()
+		p := d.newPerson()
 		answer, err := d.post(ctx, "bank", "/v1/tokens", map[string]string{"service": p.service, "user": p.name})
 		Expect(err).NotTo(HaveOccurred(), "enrolment")
 		if answer.Status >= 300 {
@@ -213,6 +218,7 @@ func (d *drill) after(ctx context.Context) {
 		{"a code", d.opens},
 		{"a code that was to be replaced", d.replaces},
 		{"an enrolment that got no answer", d.comes},
+		{"those who were in the middle of something", d.crowd.settle},
 		{"the audit", d.target.VerifyAudit},
 		{"the books of both servers", d.agrees},
 	} {

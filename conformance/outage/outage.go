@@ -9,6 +9,8 @@ package outage
 import (
 	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -84,8 +86,9 @@ func specs(t conformance.Target, p conformance.Profile) {
 type site struct {
 	target conformance.Fragile
 	down   error
-	people int
+	people atomic.Int64
 	run    string
+	mu     sync.Mutex
 	ledger map[string]conformance.Entry // by token: what both sides must say of it
 }
 

@@ -24,20 +24,29 @@ type person struct {
 
 func runName() string { return strings.ToLower(rand.Text()[:8]) }
 
-// person is somebody whom the target has never heard of.
-func (s *site) person() *person {
-	s.people++
-	return &person{site: s, service: s.target.Declared().Services[0], name: fmt.Sprintf("outage-%s-%d", s.run, s.people)}
+// newPerson is somebody whom the target has never heard of.
+func (s *site) newPerson() *person {
+	n := s.people.Add(1)
+	return &person{site: s, service: s.target.Declared().Services[0], name: fmt.Sprintf("outage-%s-%d", s.run, n)}
 }
 
 // stands notes what both sides must say of a token from now on.
 func (p *person) stands(eps, authserver string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.ledger[p.token] = conformance.Entry{Token: p.token, Service: p.service, User: p.name, EPS: eps, AuthServer: authserver}
+}
+
+// forget strikes out a token of which nothing is known.
+func (s *site) forget(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ledger, token)
 }
 
 // enrolled gives a person a token that no phone has yet.
 func (s *site) enrolled(ctx context.Context) (*person, error) {
-	p := s.person()
+	p := s.newPerson()
 	e, err := s.target.Enrol(ctx, conformance.EnrolRequest{Service: p.service, User: p.name})
 	if err != nil {
 		return nil, fmt.Errorf("a new user is not enrolled: %w", err)
