@@ -20,7 +20,7 @@ func openFragileStores(ctx context.Context, kind, dir string) (*stores, error) {
 	case strings.HasPrefix(kind, "{"):
 		return openFragileMariaDB(ctx)
 	}
-	return openStores(ctx, kind, dir)
+	return openStores(ctx, hurried(kind), dir)
 }
 
 // breakages are the outages that these databases can suffer, for real. The databases of

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -21,9 +22,19 @@ var faults = map[conformance.Outage]docker.Fault{
 	conformance.DBReadOnly: docker.ReadOnly, conformance.DBFull: docker.Full, conformance.DBCut: docker.Cut,
 }
 
-// mariadbTimes bound what a server waits for from a database that is to go away: shorter
+// mariadbTime bounds what a server waits for from a database that is to go away: shorter
 // than in production, so that an outage takes no longer than it must.
-const mariadbTimes = "?timeout=1s&readTimeout=1s&writeTimeout=1s"
+const mariadbTime = time.Second
+
+// hurried gives a DSN these bounds. What is none stays as it is.
+func hurried(dsn string) string {
+	c, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return dsn
+	}
+	c.Timeout, c.ReadTimeout, c.WriteTimeout = mariadbTime, mariadbTime, mariadbTime
+	return c.FormatDSN()
+}
 
 // openFragileMariaDB starts a server for these databases alone: those of a run's other
 // targets stay.
@@ -51,10 +62,10 @@ func (s *stores) startFragile(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.eps, err = mariadb.OpenEPS(ctx, s.dsns[0]+mariadbTimes); err != nil {
+	if s.eps, err = mariadb.OpenEPS(ctx, hurried(s.dsns[0])); err != nil {
 		return err
 	}
-	s.auth, err = mariadb.OpenAuthServer(ctx, s.dsns[1]+mariadbTimes)
+	s.auth, err = mariadb.OpenAuthServer(ctx, hurried(s.dsns[1]))
 	return err
 }
 

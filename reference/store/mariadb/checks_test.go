@@ -5,11 +5,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/epsbench/epsbench/docker"
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/store"
 	"github.com/epsbench/epsbench/reference/store/mariadb"
+	"github.com/epsbench/epsbench/reference/store/sql"
 )
 
 // TestRefusesWeakDurability: a server that would lose commits in a crash is refused,
@@ -57,6 +59,25 @@ func TestSessions(t *testing.T) {
 	}
 	if _, err := c.Write.Exec("DO 1; DO 2"); err == nil {
 		t.Error("two statements in one were taken")
+	}
+}
+
+// TestMigrationsTakeTheirTime: a statement of a migration may take longer than one of a
+// server, which is given up.
+func TestMigrationsTakeTheirTime(t *testing.T) {
+	ctx := context.Background()
+	c, err := mariadb.Config(ctx, newDatabase(t)+"?readTimeout=200ms", "eps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = c.Write.Close(), c.Read.Close() }()
+	const slow = "DO SLEEP(0.5)"
+	c.Migrations = fstest.MapFS{"00001_slow.sql": {Data: []byte("-- +goose Up\n" + slow + ";\n")}}
+	if have, err := sql.Migrate(ctx, c, 1); have != 1 || err != nil {
+		t.Errorf("a slow migration ends at version %d: %v", have, err)
+	}
+	if _, err := c.Write.ExecContext(ctx, slow); err == nil {
+		t.Error("a slow statement of a server is waited for")
 	}
 }
 

@@ -79,7 +79,14 @@ func Config(ctx context.Context, dsn, name string) (sql.Config, error) {
 	if err != nil {
 		return sql.Config{}, errors.Join(err, write.Close())
 	}
-	return sql.Config{Dialect: dialect, Write: write, Read: read, Migrations: files, Name: name, Location: location(cfg)}, nil
+	unhurried := func() (*dbsql.DB, error) {
+		patient := cfg.Clone()
+		patient.ReadTimeout = 0
+		return pool(patient, "READ-COMMITTED")
+	}
+	return sql.Config{
+		Dialect: dialect, Write: write, Read: read, Unhurried: unhurried, Migrations: files, Name: name, Location: location(cfg),
+	}, nil
 }
 
 // parse reads a DSN and sets what the store relies on. Its errors do not repeat
@@ -96,10 +103,12 @@ func parse(dsn string) (*mysql.Config, error) {
 	// may be on the node that writes. The driver would do the latter and hide the former.
 	cfg.RejectReadOnly = false
 	cfg.Logger = &mysql.NopLogger{}
+	// A statement that runs is waited for, also by callers whose own time is up. The waits
+	// for locks below are shorter.
 	for _, d := range []struct {
 		of *time.Duration
 		is time.Duration
-	}{{&cfg.Timeout, 3 * time.Second}, {&cfg.ReadTimeout, 10 * time.Second}, {&cfg.WriteTimeout, 10 * time.Second}} {
+	}{{&cfg.Timeout, 3 * time.Second}, {&cfg.ReadTimeout, 5 * time.Second}, {&cfg.WriteTimeout, 5 * time.Second}} {
 		if *d.of == 0 {
 			*d.of = d.is
 		}

@@ -56,9 +56,11 @@ func (c Class) lasts() bool { return c == Full || c == ReadOnly }
 
 // Config is an opened engine. The pools are closed by the store made from it.
 type Config struct {
-	Dialect    Dialect
-	Write      *sql.DB // its connections commit durably
-	Read       *sql.DB
+	Dialect Dialect
+	Write   *sql.DB // its connections commit durably
+	Read    *sql.DB
+	// Unhurried opens connections that a migration may keep busy for long; nil: Write will do.
+	Unhurried  func() (*sql.DB, error)
 	Migrations fs.FS  // the SQL files at its root
 	Name       string // "eps" or "authserver": names the table of applied migrations
 	Location   string // for Info: a path or a DSN without its password

@@ -18,7 +18,14 @@ var ErrNewer = errors.New("the database was written by a newer version of this p
 // Migrate brings the schema up to a version, 0 meaning the newest, and says which
 // version it then has. Running it again changes nothing; two processes at once wait
 // for each other.
-func Migrate(ctx context.Context, c Config, version int64) (int64, error) {
+func Migrate(ctx context.Context, c Config, version int64) (have int64, err error) {
+	db := c.Write
+	if c.Unhurried != nil {
+		if db, err = c.Unhurried(); err != nil {
+			return 0, fmt.Errorf("migrations of %s: %w", c.Name, err)
+		}
+		defer func() { err = errors.Join(err, db.Close()) }()
+	}
 	options := []goose.ProviderOption{
 		goose.WithTableName("migrations_" + c.Name),
 		goose.WithDisableGlobalRegistry(true),
@@ -27,7 +34,7 @@ func Migrate(ctx context.Context, c Config, version int64) (int64, error) {
 	if c.Dialect.Locker != nil {
 		options = append(options, goose.WithSessionLocker(c.Dialect.Locker))
 	}
-	p, err := goose.NewProvider(c.Dialect.Goose, c.Write, c.Migrations, options...)
+	p, err := goose.NewProvider(c.Dialect.Goose, db, c.Migrations, options...)
 	if err != nil {
 		return 0, fmt.Errorf("migrations of %s: %w", c.Name, err)
 	}
