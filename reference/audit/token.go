@@ -53,12 +53,16 @@ func groupOf(tx store.Reader, r store.AuditRecord) (s Sealed, err error) {
 	if !s.holds(r) {
 		return s, tampered(r.Group, r.Seq, "is not in the group that it names")
 	}
-	w := walker{tx: tx, node: r.Node}
-	s.Records, err = w.take(s.Group)
-	return s, err
+	n := int(min(s.Group.Last-s.Group.First, page)) + 1
+	s.Records, err = tx.AuditRecords(store.AuditQuery{Node: r.Node, After: s.Group.First - 1, Limit: n})
+	if err != nil {
+		return s, fmt.Errorf("read the records of audit group %d: %w", r.Group, err)
+	}
+	return s, nil
 }
 
-// Check computes the MAC again. ErrTampered: a record of the group is not as it was sealed.
+// Check computes the MAC again, which covers how many records there are, and the place of
+// each. ErrTampered: a record of the group is not as it was sealed.
 func (s Sealed) Check(ctx context.Context, mac MAC) error {
 	sum, err := seal(ctx, mac, s.Group, s.Records)
 	if err != nil {
