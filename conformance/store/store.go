@@ -2,8 +2,8 @@
 // database, its files, its logs and on its plug-in wire, and what its HSM lets out.
 //
 // Start at Family. census.go looks at every column; secrets.go hunts for PINs, codes and keys;
-// masters.go, wrapped.go, row.go and transport.go ask the tokens themselves; tampering.go
-// and altered.go change rows behind the target's back; keystore.go looks for the RSA pair. What is particular to the way the reference EPS
+// masters.go, wrapped.go, row.go and transport.go ask the tokens themselves; tampering.go,
+// altered.go and rewound.go change rows behind the target's back; keystore.go looks for the RSA pair. What is particular to the way the reference EPS
 // stores things stands in tables at the head of the file that uses it; that of every table
 // and column in layout.go and columns.go.
 package store
@@ -21,7 +21,7 @@ func Family(p conformance.Profile) conformance.Family {
 func specs(t conformance.Target) {
 	w := &world{Target: t}
 	for _, register := range []func(*world){
-		census, answers, secrets, registration, sealedCodes, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, altered, keystore, persistence, identity,
+		census, answers, secrets, registration, sealedCodes, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, altered, rewound, keystore, persistence, identity,
 	} {
 		register(w)
 	}

@@ -1,10 +1,7 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"maps"
-	"slices"
 	"strconv"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -13,7 +10,7 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 )
 
-// tampering: whoever holds a database changes rows, or puts old ones back.
+// tampering: whoever holds a database changes rows.
 func tampering(w *world) {
 	It("believes no row there that was changed from outside", conformance.Claims("ST-PLUGIN-BIND", "ST-6.4-a"), func(ctx SpecContext) {
 		alice, bob := w.equipped(ctx, conformance.EnrolRequest{}), w.equipped(ctx, conformance.EnrolRequest{})
@@ -166,30 +163,4 @@ func (w *world) write(ctx context.Context, c conformance.Cell, value []byte) {
 	if err := w.Target.(conformance.DatabaseWriter).Write(ctx, c); err != nil {
 		conformance.Broken("database: %v", err)
 	}
-}
-
-// deliveryRows are those that a delivery changes: of the token and of its code.
-func (w *world) deliveryRows(ctx context.Context, u *user) map[string]record {
-	GinkgoHelper()
-	tables := w.tables(ctx)
-	return map[string]record{
-		"tokens": only(tables, "eps", "tokens", "id", u.Token),
-		"codes":  only(tables, "eps", "codes", "locator", u.locator()),
-	}
-}
-
-// rewrite makes rows what they were at another time, and counts the columns.
-func (w *world) rewrite(ctx context.Context, from, to map[string]record) int {
-	GinkgoHelper()
-	n := 0
-	for _, table := range slices.Sorted(maps.Keys(to)) {
-		for _, column := range slices.Sorted(maps.Keys(to[table])) {
-			if bytes.Equal(from[table][column], to[table][column]) {
-				continue
-			}
-			w.write(ctx, conformance.Cell{Database: "eps", Table: table, Key: "id", KeyValue: to[table].text("id"), Column: column}, to[table][column])
-			n++
-		}
-	}
-	return n
 }
