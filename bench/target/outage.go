@@ -23,7 +23,7 @@ type patience struct {
 	call time.Duration // for a call of a caller
 }
 
-var short = patience{hsm: 500 * time.Millisecond, call: 1200 * time.Millisecond}
+var short = patience{hsm: 800 * time.Millisecond, call: 1200 * time.Millisecond}
 
 // breaks are the layers before the tokens of a system, by slot.
 type breaks struct{ layers map[string]*outage.Layer }
@@ -105,9 +105,9 @@ func (f fragile) Break(ctx context.Context, o conformance.Outage, server string)
 	return mend, nil
 }
 
-// Patience is that of a call, which the servers may overdraw by that of one call to a
-// token.
-func (f fragile) Patience() time.Duration { return f.patience.call + f.patience.hsm }
+// Patience is that of a call, twice: the end of an enrolment is recorded whoever waits for
+// it. The servers may overdraw it by that of one call to a token.
+func (f fragile) Patience() time.Duration { return 2*f.patience.call + f.patience.hsm }
 
 // Settle implements conformance.Fragile.
 func (f fragile) Settle(ctx context.Context) error { return f.eps.Enroll().Flush(ctx) }
