@@ -46,8 +46,7 @@ type Fragile interface {
 	Validator
 	Auditor
 	Listeners
-	Database
-	Logs
+	HSMObjects
 	// Outages are those that can be carried out here.
 	Outages() []Outage
 	// Break takes a part away from a server, "eps" or "authserver", or from both where

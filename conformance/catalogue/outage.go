@@ -30,7 +30,7 @@ var outages = []conformance.Claim{
 }
 
 // course is what is done in every outage.
-const course = " Before it people get tokens and codes. While the part is away each server says that it is not ready, and names the part; an enrolment, a revocation, a reissue, OTPs that are right and wrong, queries and a phone's request are made at once: each is answered within the target's patience, with what is then really so, or with 503 and a problem document with a trace id and no word of the inside, or with the refusal that all phones get. When the part is back, without a restart, both are ready; the OTP that got no answer is accepted, once; no failure was counted that was not told; what was refused is done at the second try; both databases agree and hold all that was acknowledged, no message waits, and the audit verifies."
+const course = " Before it people get tokens and codes. While the part is away each server says that it is not ready, and names the part; an enrolment, a revocation, a reissue, OTPs that are right and wrong, queries and a phone's request are made at once: each is answered within the target's patience, with what is then really so, or with 503 and a problem document with a trace id and no word of the inside, or with the refusal that all phones get. When the part is back, without a restart, both are ready; the OTP that got no answer is accepted, once; no failure was counted that was not told; what was refused is done at the second try; both databases agree and hold all that was acknowledged, no message waits, the audit verifies, and the EPS's token holds no more objects than before."
 
 // where a claim can be judged.
 type where func(*conformance.Claim)

@@ -30,6 +30,7 @@ type drill struct {
 	people  cast
 	session *oracle.Session // of the phone that wants a token
 	crowd   *crowd
+	objects int // in the EPS's token before
 	size    int // of every answer to a phone; 0: it has not begun
 }
 
@@ -94,6 +95,8 @@ func (d *drill) before(ctx context.Context) {
 	var err error
 	d.session, err = oracle.Build(d.target.Pinned(), c.waiting.code, c.waiting.service)
 	Expect(err).NotTo(HaveOccurred())
+	d.objects, err = d.handles(ctx)
+	Expect(err).NotTo(HaveOccurred(), "objects in the EPS's token")
 	answer, err := d.target.Provision(ctx, "", []byte{0x80})
 	Expect(err).NotTo(HaveOccurred())
 	d.size = len(answer.Body)
@@ -231,6 +234,7 @@ func (d *drill) after(ctx context.Context) {
 	} {
 		Expect(step.do(ctx)).To(Succeed(), "when the part is back: %s", step.what)
 	}
+	Eventually(d.handles).WithContext(ctx).WithTimeout(backWithin).WithPolling(poll).Should(BeNumerically("<=", d.objects), "objects that nobody destroys stay in the EPS's token")
 	conformance.Observe("all works again %.1f s after the part was back; %d tokens stand as they were acknowledged to stand", back.Seconds(), len(d.ledger))
 }
 
