@@ -7,6 +7,7 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/hsm"
+	"github.com/epsbench/epsbench/reference/server"
 	"github.com/epsbench/epsbench/reference/store"
 )
 
