@@ -16,7 +16,6 @@ require (
 	github.com/fxamacker/cbor/v2 v2.9.6
 	github.com/getkin/kin-openapi v0.152.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
-	github.com/shirou/gopsutil/v4 v4.26.6
 	go.yaml.in/yaml/v3 v3.0.6
 )
 
@@ -42,12 +41,14 @@ require (
 )
 
 // Programs. kong: flags and variables in one struct; go-pretty: tables; prometheus:
-// metrics in the format that operators read; testscript (go-internal): tests of commands.
+// metrics in the format that operators read; testscript (go-internal): tests of commands;
+// gopsutil: which process has an address.
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/jedib0t/go-pretty/v6 v6.8.3
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.16.0
+	github.com/shirou/gopsutil/v4 v4.26.6
 )
 
 // What the standard library leaves out: KDFs, HTML and network parsers, group
