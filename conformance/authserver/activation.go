@@ -60,6 +60,13 @@ func (a *activating) newcomer(ctx context.Context, suite string) *newcomer {
 	return u
 }
 
+// newcomers are some, made at the same time.
+func (a *activating) newcomers(ctx context.Context, n int) []*newcomer {
+	GinkgoHelper()
+	a.open(ctx)
+	return together(n, func(int) *newcomer { return a.newcomer(ctx, "") })
+}
+
 // otp is that of a counter.
 func (u *newcomer) otp(counter uint64) string {
 	GinkgoHelper()
@@ -190,18 +197,19 @@ func inactive(t conformance.Target, a *activating) {
 // blocked: activation shares the counts and the lock of the other ways.
 func blocked(a *activating) {
 	It("counts failures of activation with those of a login, and locks it with them", conformance.Claims("ATK-13"), func(ctx SpecContext) {
-		u := a.newcomer(ctx, "")
+		both := a.newcomers(ctx, 2)
+		u, v := both[0], both[1]
 		limit := declared(u.target).LockAfter
-		for i := range limit {
-			Expect(u.activates(ctx, u.wrong(i))).To(BeFalse(), "activation: a wrong OTP is accepted")
-		}
+		n := count(together(2*limit-1, func(i int) bool {
+			if i < limit {
+				return u.activates(ctx, u.wrong(i))
+			}
+			return v.activates(ctx, v.wrong(i))
+		}))
+		Expect(n).To(BeZero(), "activation: wrong OTPs that are accepted")
 		Expect(u.activates(ctx, u.otp(0))).To(BeFalse(), "after a lock by activation, activation accepts the right OTP")
 		Expect(u.validates(ctx, u.otp(0))).To(BeFalse(), "after a lock by activation, validation accepts the right OTP")
 
-		v := a.newcomer(ctx, "")
-		for i := range limit - 1 {
-			v.activates(ctx, v.wrong(i))
-		}
 		Expect(v.activates(ctx, v.otp(0))).To(BeTrue(), "activation: the right OTP is refused after %d failures", limit-1)
 		allowed := guessesOf(pinDigits)
 		for i := range allowed - (limit - 1) {

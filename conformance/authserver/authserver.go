@@ -42,7 +42,7 @@ func specs(t conformance.Target, n size) {
 	transplanted(t)
 	thirdParty(t)
 	census(t)
-	a := &activating{beside: t} // last: a target that is started again leaves it behind
+	a := &activating{beside: t}
 	optional(t, a)
 	inactive(t, a)
 	blocked(a)

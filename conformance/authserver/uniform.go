@@ -22,23 +22,26 @@ type refusal struct {
 }
 
 // looks is how often the HSM is watched: what it does for others in between adds to a look.
-const looks = 3
+const looks = 2
 
 // uniform: refusals look like each other, and like a grant.
 func uniform(t conformance.Target, a *activating) {
 	It("refuses an activation in one way, which is that of a granted one", conformance.Claims("ACT-refusal"), func(ctx SpecContext) {
-		u, spent := a.newcomer(ctx, ""), a.newcomer(ctx, "")
+		both := a.newcomers(ctx, 2)
+		u, spent := both[0], both[1]
 		granted, ok := spent.posts(ctx, spent.grant.NewActivation(spent.otp(0)))
 		Expect(ok).To(BeTrue(), "the right OTP does not activate")
 		unknown, thief := u.grant.NewActivation(u.otp(0)), u.grant.NewActivation(u.otp(0))
 		unknown.Token, thief.Ticket = strings.Repeat("Z", len(unknown.Token)), flipped(thief.Ticket)
 		strangers := []refusal{{"an unknown token", unknown.Body()}, {"a wrong ticket", thief.Body()}}
 		seen := map[string]bool{}
-		for _, r := range append(strangers,
+		all := append(strangers,
 			refusal{"what is no request", []byte("no request")},
 			refusal{"a spent ticket", spent.grant.NewActivation(spent.otp(1)).Body()},
-			refusal{"a wrong OTP", u.grant.NewActivation(u.wrong(0)).Body()}) {
-			answer, _ := u.refused(ctx, r)
+			refusal{"a wrong OTP", u.grant.NewActivation(u.wrong(0)).Body()})
+		answers := together(len(all), func(i int) conformance.Answer { answer, _ := u.refused(ctx, all[i]); return answer })
+		for i, r := range all {
+			answer := answers[i]
 			Expect(headersOf(answer.Header)).To(Equal(conformance.Public(headersOf(granted.Header))), "%s: headers, against those of a grant", r.what)
 			Expect(answer.Took).To(BeNumerically(">=", declared(t).RefusalQuantum), "%s: the refusal leaves off the grid", r.what)
 			Expect(seen).NotTo(HaveKey(string(answer.Body)), "two refusals have the same body")
@@ -47,7 +50,7 @@ func uniform(t conformance.Target, a *activating) {
 		unknownWork, wrongWork := u.leastWork(ctx, strangers[0]), u.leastWork(ctx, strangers[1])
 		Expect(unknownWork).NotTo(BeEmpty(), "HSM calls for an unknown token")
 		Expect(wrongWork).To(Equal(unknownWork), "HSM calls for a wrong ticket, against those for an unknown token")
-		conformance.Observe("5 refusals, each of %d random bytes with the headers of a grant, after %v or more; %d calls to the HSM for an unknown token, and the same for a wrong ticket", oracle.ActivationSize, declared(t).RefusalQuantum, len(unknownWork))
+		conformance.Observe("%d refusals, each of %d random bytes with the headers of a grant, after %v or more; %d calls to the HSM for an unknown token, and the same for a wrong ticket", len(all), oracle.ActivationSize, declared(t).RefusalQuantum, len(unknownWork))
 	})
 }
 

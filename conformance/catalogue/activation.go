@@ -16,7 +16,7 @@ var activation = []conformance.Claim{
 	{ID: "ACT-refusal", Source: "seed 000 §2.2.2", Target: eps, Family: "authserver", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanTraceHSM},
 		Title:  "A refused activation does not tell what was wrong, and looks like a granted one.",
-		Method: "An unknown token, a wrong ticket, a wrong OTP, a spent ticket and what is no request at all get answers of one length, with the headers of a granted one, on the declared grid, random and never twice the same. An unknown token and a wrong ticket take the same calls to the EPS's HSM, the least of three looks at each."},
+		Method: "An unknown token, a wrong ticket, a wrong OTP, a spent ticket and what is no request at all get answers of one length, with the headers of a granted one, on the declared grid, random and never twice the same. An unknown token and a wrong ticket take the same calls to the EPS's HSM, the least of two looks at each."},
 	{ID: "ACT-kept", Source: "seed 000 §6.1, §2.2.2", Target: eps, Family: "authserver", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanReadDB, conformance.CanReadLogs, conformance.CanTapPlugin},
 		Title:  "Of a ticket the EPS keeps a keyed hash, and of the OTP that activates nobody keeps anything.",

@@ -7,22 +7,15 @@ import (
 	"github.com/epsbench/epsbench/conformance/oracle"
 )
 
-// withActivation lets f run while the EPS asks for activation.
-func (c *campaign) withActivation(ctx context.Context, f func()) error {
+// askForActivation has the EPS ask for it from now on, or no more: other subjects are judged
+// without it, and nobody says which comes first.
+func (c *campaign) askForActivation(ctx context.Context, on bool) error {
 	if c.down != nil {
 		return c.down
 	}
-	d := c.target.(conformance.DividedActivator)
-	if err := d.SetActivation(ctx, true); err != nil {
-		return err
-	}
-	c.waits = "inactive"
-	defer func() { c.waits = "" }()
-	f()
-	if c.down != nil {
-		return nil // which the cases have said
-	}
-	return d.SetActivation(ctx, false)
+	c.waits = map[bool]string{true: "inactive"}[on]
+	c.down = c.target.(conformance.DividedActivator).SetActivation(ctx, on)
+	return c.down
 }
 
 // activation kills a server while a phone proves its token.

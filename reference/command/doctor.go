@@ -68,6 +68,9 @@ func (d *doctor) examine(ctx context.Context, c server.Config) {
 		version, err := d.paired(ctx, c.AuthServer.Name)
 		d.line("pairing", fmt.Sprintf("%s, version %d", c.AuthServer.Name, version), err)
 	}
+	if err == nil && c.Activation.Required {
+		d.line("activation", "key of tickets", d.hsm.Do(ctx, func(*hsm.Session) error { _, err := ring.Ticket(ctx); return err }))
+	}
 	_, err = pki.LoadRoles(c.Roles)
 	d.line("roles", c.Roles, err)
 	h := newHolder(c.Listeners.Operations.Address)

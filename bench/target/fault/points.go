@@ -59,10 +59,6 @@ var points = slices.Concat(
 	during(conformance.DuringWrongOTP,
 		at(authserver, "C_Sign"+inHSM, failure+beforeCommit, failure+afterCommit),
 		at(authserver, answer("auth")...)),
-	during(conformance.DuringActivation,
-		at(eps, "activating"+beforeCommit, "activating"+afterCommit, "activate"+beforeMessage),
-		at(authserver, otpUsed+beforeCommit, otpUsed+afterCommit, "plugin"+beforeAnswer),
-		at(eps, "activate"+afterMessage, reference.Activated.Record()+beforeCommit, reference.Activated.Record()+afterCommit, "public"+afterAnswer)),
 	during(conformance.DuringRevocation,
 		at(eps, commit(reference.Revoke.Record())...),
 		at(eps, "revoke"+beforeMessage),
@@ -70,6 +66,10 @@ var points = slices.Concat(
 		at(authserver, answer("plugin")...),
 		at(eps, "revoke"+afterMessage, answered+beforeCommit, answered+afterCommit),
 		at(eps, answer("bank")...)),
+	during(conformance.DuringActivation,
+		at(eps, "activate"+beforeMessage),
+		at(authserver, otpUsed+beforeCommit, otpUsed+afterCommit),
+		at(eps, "activate"+afterMessage, reference.Activated.Record()+afterCommit, "public"+afterAnswer)),
 )
 
 // during gives the points of one operation.
