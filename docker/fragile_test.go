@@ -85,7 +85,7 @@ func TestFaults(t *testing.T) {
 		}
 		for range 2 {
 			if err := mend(ctx); err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s: %v", a.fault, err)
 			}
 		}
 		if err := book.read(ctx); err != nil {

@@ -146,7 +146,8 @@ func (s *local) run() error {
 	if err := <-started; err != nil {
 		return err
 	}
-	p.pid, s.process = cmd.Process.Pid, p
+	p.pid = cmd.Process.Pid
+	s.process = p
 	return nil
 }
 
@@ -168,7 +169,13 @@ func (s *local) stop() error {
 // faults are what can be done to a process: it has the file system and the network of this
 // machine.
 func (s *local) faults() map[Fault]fault {
-	start := func(context.Context) error { return s.run() }
+	start := func(context.Context) error {
+		// What the first start has made is there.
+		if err := os.WriteFile(s.path("init.sql"), nil, 0o600); err != nil {
+			return err
+		}
+		return s.run()
+	}
 	return map[Fault]fault{
 		Stopped: {s.end(syscall.SIGTERM), start},
 		Killed:  {s.end(syscall.SIGKILL), start},
