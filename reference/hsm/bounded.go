@@ -38,11 +38,13 @@ type bounded struct {
 
 	stuck atomic.Int64 // sessions in which a call has not come back
 	mu    sync.Mutex
-	left  map[pkcs11.SessionHandle]<-chan struct{} // closed when its call comes back
+	left  map[pkcs11.SessionHandle]chan struct{} // closed when its call comes back
+
+	workers workers
 }
 
 func newBounded(m PKCS11, patience time.Duration) *bounded {
-	return &bounded{PKCS11: m, patience: patience, start: time.Now(), left: map[pkcs11.SessionHandle]<-chan struct{}{}}
+	return &bounded{PKCS11: m, patience: patience, start: time.Now(), left: map[pkcs11.SessionHandle]chan struct{}{}, workers: newWorkers()}
 }
 
 func (b *bounded) now() int64 { return int64(time.Since(b.start)) + 1 }
@@ -60,11 +62,18 @@ func (b *bounded) rests(now int64) bool {
 	return !b.resting.CompareAndSwap(until, now+int64(b.patience))
 }
 
-// outcome is what a call gives, or what it threw.
-type outcome[T any] struct {
-	value  T
-	err    error
+// pending is a call under way.
+type pending[T any] struct {
+	b     *bounded
+	sh    pkcs11.SessionHandle
+	call  func() (T, error)
+	undo  func(T)
+	fate  atomic.Int32
+	value T
+	err   error
+	// thrown is what the call panicked with.
 	thrown any
+	back   chan struct{} // takes one value when the call comes back in time
 }
 
 // How a call under way stands: who is first to say so decides.
@@ -85,35 +94,24 @@ func limited[T any](b *bounded, patience time.Duration, sh pkcs11.SessionHandle,
 	if b.late(sh) != nil {
 		return none, errStuck
 	}
-	answer, fate := make(chan outcome[T], 1), new(atomic.Int32)
-	back := make(chan struct{})
-	go func() {
-		o := caught(call)
-		b.came()
-		if fate.CompareAndSwap(underWay, cameBack) {
-			answer <- o
-			return
-		}
-		b.forget(sh)
-		if o.err == nil && o.thrown == nil && undo != nil {
-			undo(o.value)
-		}
-		if sh != 0 {
-			_ = b.PKCS11.CloseSession(sh)
-		}
-		close(back)
+	p := &pending[T]{b: b, sh: sh, call: call, undo: undo, back: make(chan struct{}, 1)}
+	b.workers.do(p)
+	timer := timers.Get().(*time.Timer)
+	timer.Reset(patience)
+	defer func() {
+		timer.Stop()
+		timers.Put(timer)
 	}()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
-	case o := <-answer:
-		return o.give()
+	case <-p.back:
+		return p.give()
 	case <-timer.C:
 	}
-	b.leave(sh, back)
-	if !fate.CompareAndSwap(underWay, leftAlone) {
+	b.leave(sh)
+	if !p.fate.CompareAndSwap(underWay, leftAlone) {
+		<-p.back
 		b.forget(sh)
-		return (<-answer).give()
+		return p.give()
 	}
 	if b.answered.Load() < began {
 		b.resting.Store(b.now() + int64(b.patience))
@@ -121,18 +119,41 @@ func limited[T any](b *bounded, patience time.Duration, sh pkcs11.SessionHandle,
 	return none, ErrSilent
 }
 
-// caught keeps a panic of the module for the goroutine that has asked.
-func caught[T any](call func() (T, error)) (o outcome[T]) {
-	defer func() { o.thrown = recover() }()
-	o.value, o.err = call()
-	return o
+// timers are used again: one is needed for every call.
+var timers = sync.Pool{New: func() any {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}}
+
+// run makes the call, in the goroutine of a worker.
+func (p *pending[T]) run() {
+	p.caught()
+	p.b.came()
+	if p.fate.CompareAndSwap(underWay, cameBack) {
+		p.back <- struct{}{}
+		return
+	}
+	defer p.b.forget(p.sh)
+	if p.err == nil && p.thrown == nil && p.undo != nil {
+		p.undo(p.value)
+	}
+	if p.sh != 0 {
+		_ = p.b.PKCS11.CloseSession(p.sh)
+	}
 }
 
-func (o outcome[T]) give() (T, error) {
-	if o.thrown != nil {
-		panic(o.thrown)
+// caught keeps a panic of the module for the goroutine that has asked.
+func (p *pending[T]) caught() {
+	defer func() { p.thrown = recover() }()
+	p.value, p.err = p.call()
+}
+
+func (p *pending[T]) give() (T, error) {
+	if p.thrown != nil {
+		panic(p.thrown)
 	}
-	return o.value, o.err
+	return p.value, p.err
 }
 
 // came notes that the token answers.
@@ -143,20 +164,25 @@ func (b *bounded) came() {
 	}
 }
 
-func (b *bounded) leave(sh pkcs11.SessionHandle, back <-chan struct{}) {
+// leave gives a session up for as long as its call does not come back.
+func (b *bounded) leave(sh pkcs11.SessionHandle) {
 	if sh == 0 {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left[sh] = back
+	b.left[sh] = make(chan struct{})
 	b.stuck.Store(int64(len(b.left)))
 }
 
+// forget is the end of that.
 func (b *bounded) forget(sh pkcs11.SessionHandle) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.left, sh)
+	if back := b.left[sh]; back != nil {
+		close(back)
+		delete(b.left, sh)
+	}
 	b.stuck.Store(int64(len(b.left)))
 }
 

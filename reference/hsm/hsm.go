@@ -88,6 +88,7 @@ func Open(ctx context.Context, m PKCS11, cfg Config) (*HSM, error) {
 	h := &HSM{m: newBounded(m, cfg.Patience), cfg: cfg, traits: &traits{}, idle: make(chan *Session, cfg.Sessions), closed: make(chan struct{})}
 	h.owner = h.newSession()
 	if err := h.connect(); err != nil {
+		h.m.workers.end()
 		return nil, err
 	}
 	h.random = &random{session: h.newSession()}
@@ -187,5 +188,6 @@ func (h *HSM) Close() error {
 	h.random.session.close()
 	h.owner.close()
 	h.transport.clear()
+	h.m.workers.end()
 	return nil
 }
