@@ -20,7 +20,12 @@ import (
 // activating is an EPS that asks for activation.
 func activating(t testing.TB) *world {
 	t.Helper()
-	inner := enrolltest.New(t)
+	return asking(t, enrolltest.New(t))
+}
+
+// asking makes a world an EPS that asks for activation.
+func asking(t testing.TB, inner *enrolltest.World) *world {
+	t.Helper()
 	inner.Config.Activation = true
 	inner.Renew(t)
 	w := around(t, inner)

@@ -71,6 +71,11 @@ func (r *recorder) CreateObject(sh pkcs11.SessionHandle, a []*pkcs11.Attribute) 
 // TestARefusalAsksTheHSMForWhatAGrantAsks compares the calls: whoever sees the HSM's
 // load, or the time, learns nothing of the cause.
 func TestARefusalAsksTheHSMForWhatAGrantAsks(t *testing.T) {
+	t.Run("without activation", func(t *testing.T) { asksTheSame(t, around) })
+	t.Run("with activation", func(t *testing.T) { asksTheSame(t, asking) })
+}
+
+func asksTheSame(t *testing.T, around func(testing.TB, *enrolltest.World) *world) {
 	r := &recorder{PKCS11: hsmtest.Module(t)}
 	inner := enrolltest.On(t, hsmtest.Open(t, r, hsmtest.Token(t)))
 	w := around(t, inner)

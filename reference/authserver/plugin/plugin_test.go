@@ -23,6 +23,12 @@ var registration = Registration{
 	TRKVersion: 1, PINDigits: 6, TOKLength: 32, Blob: bytes.Repeat([]byte{0xb5}, 40),
 }
 
+// prepared is a token that waits for activation, and attempt an OTP of it.
+var (
+	prepared = func() Registration { r := registration; r.Key, r.Activation = "create-2", true; return r }()
+	attempt  = Attempt{OTP: "123456", Blind: bytes.Repeat([]byte{0xb1}, reference.BlindSize)}
+)
+
 // hostKeys are a pairing's keys in memory; package authserver tests those in HSMs.
 type hostKeys struct{ sign, verify string }
 
@@ -73,11 +79,22 @@ func TestMessagesArriveAsTheyWereSent(t *testing.T) {
 	r := &recorder{result: Done}
 	c := pair(t, r, nil)
 	ctx := t.Context()
-	err := errors.Join(c.Create(ctx, registration), c.Cancel(ctx, "k2", token), c.SetState(ctx, "k3", token, "suspend"))
+	err := errors.Join(c.Create(ctx, registration), c.Cancel(ctx, "k2", token), c.SetState(ctx, "k3", token, "suspend"),
+		c.Create(ctx, prepared), c.Activate(ctx, "k4", token, attempt), c.Settle(ctx, "k4", token))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Message{registration.message(), {Op: Cancel, Key: "k2", Token: token}, {Op: Suspend, Key: "k3", Token: token}}
+	blob, err := attempt.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Message{
+		registration.message(), {Op: Cancel, Key: "k2", Token: token}, {Op: Suspend, Key: "k3", Token: token},
+		prepared.message(), {Op: Activate, Key: "k4", Token: token, Blob: blob}, {Op: Settle, Key: "k4", Token: token},
+	}
+	if len(r.came) != len(want) || want[3].Op != Prepare {
+		t.Fatalf("%d messages came", len(r.came))
+	}
 	for i, m := range r.came {
 		if !m.equal(&want[i]) || !bytes.Equal(m.Blob, want[i].Blob) {
 			t.Errorf("sent %+v, came %+v", want[i], m)
@@ -215,9 +232,25 @@ func TestAuthenticAndMalformed(t *testing.T) {
 	}
 }
 
+func TestAnAttemptIsAnOTPAndItsBlind(t *testing.T) {
+	for name, a := range map[string]Attempt{
+		"letters": {OTP: "12345x", Blind: attempt.Blind}, "short": {OTP: "12345", Blind: attempt.Blind}, "long": {OTP: "123456789", Blind: attempt.Blind},
+		"no blind": {OTP: "123456"}, "a longer blind": {OTP: "123456", Blind: make([]byte, reference.BlindSize+1)},
+	} {
+		c := NewClient("https://nowhere", http.DefaultClient, epsKeys, time.Second)
+		if err := c.Activate(t.Context(), "k", token, a); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestOnlyACreateHasContent(t *testing.T) {
 	for name, change := range map[string]func(*Message){
 		"suspend with a blob":   func(m *Message) { m.Op = Suspend },
+		"settle with a blob":    func(m *Message) { *m = Message{Op: Settle, Key: "k", Token: token, Blob: m.Blob} },
+		"activate without one":  func(m *Message) { *m = Message{Op: Activate, Key: "k", Token: token} },
+		"activate with a TOK":   func(m *Message) { *m = Message{Op: Activate, Key: "k", Token: token, Blob: m.Blob} },
+		"activate with a user":  func(m *Message) { m.Op = Activate },
 		"no key":                func(m *Message) { m.Key = "" },
 		"key with a newline":    func(m *Message) { m.Key = "a\nb" },
 		"token in small":        func(m *Message) { m.Token = "0123456789abcdefghjkmnpqrs" },
@@ -245,8 +278,10 @@ func TestOnlyACreateHasContent(t *testing.T) {
 func FuzzMessage(f *testing.F) {
 	create, _ := Encode(registration.message())
 	revoke, _ := Encode(Message{Op: Revoke, Key: "k", Token: token})
+	blob, _ := attempt.encode()
+	activate, _ := Encode(Message{Op: Activate, Key: "k", Token: token, Blob: blob})
 	envelope, _ := seal(create, mac("PLK", create))
-	for _, seed := range [][]byte{create, revoke, envelope, {0x80}, {0x9f, 0xff}, {0x82, 0x40, 0x40}, {0xf6}} {
+	for _, seed := range [][]byte{create, revoke, activate, envelope, {0x80}, {0x9f, 0xff}, {0x82, 0x40, 0x40}, {0xf6}} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
