@@ -1,9 +1,11 @@
 package outage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -132,7 +134,9 @@ func (d *drill) during(ctx context.Context) {
 		Expect(a.refusal(a.answer)).To(Succeed(), "%s: the refusal", a.name)
 	}
 	Expect(d.crowd.disperse()).To(Succeed(), "those who were in the middle of something")
-	conformance.Observe("%d calls at once: %d carried out, %d refused as they should be; %d calls of people in the middle of something", len(tried), yes, no, d.crowd.calls.Load())
+	slowest := slices.MaxFunc(tried, func(a, b *attempt) int { return cmp.Compare(a.took, b.took) })
+	conformance.Observe("%d calls at once: %d carried out, %d refused as they should be, the slowest (%s) after %.1f s; %d calls of people in the middle of something",
+		len(tried), yes, no, slowest.name, slowest.took.Seconds(), d.crowd.calls.Load())
 }
 
 // bound is the time in which a call has to be answered.

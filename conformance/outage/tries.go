@@ -158,9 +158,20 @@ func (d *drill) forgiven(ctx context.Context) error {
 	return nil
 }
 
+// unsure: where the part was not away for good, a call may have been carried out and yet
+// have been answered too late. A second try finds that.
+func (d *drill) unsure() bool { return d.course != lasts }
+
 // leaves revokes a token that is not revoked yet; its OTPs are refused.
 func (d *drill) leaves(ctx context.Context) error {
 	p := d.people.leaving
+	state, err := d.target.Status(ctx, p.token)
+	if err != nil {
+		return err
+	}
+	if state == "revoked" && d.unsure() {
+		p.stands("revoked", "revoked")
+	}
 	if d.ledger[p.token].EPS != "revoked" {
 		if err := p.logsIn(ctx); err != nil {
 			return fmt.Errorf("a token whose revocation was refused: %w", err)
@@ -179,7 +190,10 @@ func (d *drill) leaves(ctx context.Context) error {
 // opens has a code opened that did not open.
 func (d *drill) opens(ctx context.Context) error {
 	p := d.people.waiting
-	if p.next == 0 && d.ledger[p.token].EPS == "issued" {
+	if d.ledger[p.token].EPS == "issued" {
+		if d.unsure() {
+			return (&newcomers{site: d.site, last: p, at: provisioning}).settle(ctx)
+		}
 		if err := p.provision(ctx); err != nil {
 			return err
 		}
@@ -190,7 +204,13 @@ func (d *drill) opens(ctx context.Context) error {
 // replaces has the newest code opened that was acknowledged.
 func (d *drill) replaces(ctx context.Context) error {
 	p := d.people.lacking
-	if err := p.provision(ctx); err != nil {
+	err := p.provision(ctx)
+	if err != nil && d.unsure() {
+		if p.code, err = d.target.Reissue(ctx, p.token); err == nil {
+			err = p.provision(ctx)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return p.logsIn(ctx)
