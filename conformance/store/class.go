@@ -49,7 +49,7 @@ var (
 	optionalTokenID = text("identifier", `([0-9A-HJKMNP-TV-Z]{26})?`)
 	service         = text("identifier", `[a-z0-9.-]{1,64}`)
 	otpSuite        = text("state", `((HOTP|TOTP)-SHA(1|256|512)-[6-8](-\d{1,4})?|OCRA-1:HOTP-SHA(1|256|512)-\d:[A-Z0-9-]{4,40})?`)
-	messageKey      = text("identifier", `[0-9A-HJKMNP-TV-Z]{26}-\d{10}-[a-z]{1,16}`)
+	messageKey      = text("identifier", `[0-9A-HJKMNP-TV-Z]{26}-(\d{10}-[a-z]{1,16}|activate-[0-9a-f]{24})`)
 	userName        = text("identifier", `[a-z]*(-[a-z0-9]{1,16})*`)
 	count           = number("counter", 0, 1<<40)
 	instant         = number("time", microseconds(2020), microseconds(2100))

@@ -46,14 +46,13 @@ var expected = map[string]class{
 	"eps.codes.expires":    instant,
 	"eps.codes.created":    instant,
 
-	// Without activation this table is empty.
-	"eps.tickets.token":    none,
-	"eps.tickets.state":    none,
-	"eps.tickets.mac":      none,
-	"eps.tickets.tries":    none,
-	"eps.tickets.try_name": none,
-	"eps.tickets.expires":  none,
-	"eps.tickets.created":  none,
+	"eps.tickets.token":    tokenID,
+	"eps.tickets.state":    one(`awaited|live|spent`),
+	"eps.tickets.mac":      mac(0, 32), // 0: awaited
+	"eps.tickets.tries":    count,
+	"eps.tickets.try_name": one(`([0-9A-HJKMNP-TV-Z]{26}-activate-[0-9a-f]{24})?`),
+	"eps.tickets.expires":  instant,
+	"eps.tickets.created":  instant,
 
 	"eps.keystores.name":        none,
 	"eps.keystores.version":     none,
