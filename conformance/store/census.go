@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,7 @@ import (
 func census(w *world) {
 	It("has no column that nobody expects, and none that holds something else", conformance.Claims("ST-6.2-2a..f"), func(ctx SpecContext) {
 		w.people(ctx)
+		w.activations(ctx)
 		tables := w.tables(ctx)
 		expected := w.form().expected()
 		found := survey(tables, expected)
@@ -23,6 +25,25 @@ func census(w *world) {
 		Expect(missing(tables, expected)).To(BeEmpty(), "columns that are not there: %s", missing(tables, expected))
 		conformance.Observe("%d columns of %d tables, %d values: %s", found.columns, len(tables), found.values, found.kinds())
 	})
+}
+
+// activations leaves what an EPS that asks for activation keeps, where it is offered: of a
+// token without a phone, of one that waits, and of one that is active.
+func (w *world) activations(ctx context.Context) {
+	GinkgoHelper()
+	if !w.Capabilities()[conformance.CanActivate] {
+		return
+	}
+	asking, err := w.Target.(conformance.Activations).Activating(ctx)
+	Expect(err).NotTo(HaveOccurred(), "an EPS that asks for activation")
+	with := &world{Target: asking}
+	with.enrol(ctx, conformance.EnrolRequest{})
+	with.equipped(ctx, conformance.EnrolRequest{})
+	active := with.equipped(ctx, conformance.EnrolRequest{})
+	request := active.grant.NewActivation(active.otp())
+	answer, err := asking.(conformance.Activator).Activate(ctx, "", request.Body())
+	Expect(err).NotTo(HaveOccurred(), "activation")
+	Expect(request.Activated(request.Body(), answer.Body)).To(BeTrue(), "the right OTP activates")
 }
 
 // result is what a survey has counted.
