@@ -48,7 +48,9 @@ func tickets(t conformance.Target, a *activating) {
 		_, granted = u.posts(ctx, right)
 		Expect(granted).To(BeTrue(), "the request that has activated gets another answer when it comes again")
 		Expect(u.activates(ctx, u.otp(1))).To(BeFalse(), "a spent ticket is taken with another OTP")
-		conformance.Observe("%d requests with a ticket or a field of another are refused and leave both tokens as they were; the right one is granted, the same again too, and the ticket with another OTP refused", len(others))
+		_, granted = u.posts(ctx, right)
+		Expect(granted).To(BeFalse(), "a spent ticket that has come with another OTP tells the one that has activated")
+		conformance.Observe("%d requests with a ticket or a field of another are refused and leave both tokens as they were; the right one is granted, the same again too, and the ticket with another OTP refused, from then on with every one", len(others))
 	})
 	It("bears the declared number of tries and no more", conformance.Claims("ACT-ticket"), func(ctx SpecContext) {
 		most := declared(a.open(ctx)).Activation.Tries

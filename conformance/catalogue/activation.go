@@ -12,7 +12,7 @@ var activation = []conformance.Claim{
 	{ID: "ACT-ticket", Source: "seed 000 §2.2.2", Target: eps, Family: "authserver", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanValidate, conformance.CanUnlock, conformance.CanSetClock},
 		Title:  "The ticket of an activation is one token's, single, bounded in tries and in time.",
-		Method: "Right OTPs come without a ticket, with a changed one, with another token's, after the declared number of tries, after the declared time, and when the ticket is spent: refused, and the token stays as it is. Phones with one ticket and many OTPs at the same time: one activates. The request that has activated is told so again."},
+		Method: "Right OTPs come without a ticket, with a changed one, with another token's, after the declared number of tries, after the declared time, and when the ticket is spent: refused, and the token stays as it is. Phones with one ticket and many OTPs at the same time: one activates. The request that has activated is told so again, until the ticket comes with another OTP: a copy of the phone tries no PINs on it."},
 	{ID: "ACT-refusal", Source: "seed 000 §2.2.2", Target: eps, Family: "authserver", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanTraceHSM},
 		Title:  "A refused activation does not tell what was wrong, and looks like a granted one.",

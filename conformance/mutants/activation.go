@@ -80,6 +80,15 @@ var activated = []Mutant{
 		},
 	},
 	{
+		Name:   "a spent ticket tells its OTP from others",
+		About:  "Whatever OTPs a spent ticket comes with, the one that has activated is told so: a copy of the phone finds its PIN by that.",
+		Claims: []string{"ACT-ticket"},
+		Reason: "a spent ticket that has come with another OTP tells",
+		Break: onTickets(func(p *enroll.Parts) {
+			p.Store = changing(p.Store, func(tx store.Tx) store.Tx { return unforgetting{tx} })
+		}),
+	},
+	{
 		Name:   "refused activations leave at once",
 		About:  "A refusal does not wait for its grid.",
 		Claims: []string{"ACT-refusal"},

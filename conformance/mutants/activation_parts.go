@@ -124,6 +124,11 @@ func (tx tireless) TryTicket(token reference.TokenID, _ int, at time.Time) error
 	return tx.Tx.TryTicket(token, 1<<30, at)
 }
 
+// unforgetting keeps the try that has spent a ticket.
+type unforgetting struct{ store.Tx }
+
+func (unforgetting) ForgetTry(reference.TokenID) error { return nil }
+
 // undying counts tries as of a time when the ticket was good.
 type undying struct{ store.Tx }
 

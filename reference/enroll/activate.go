@@ -33,7 +33,8 @@ type hearing struct {
 // Activate has the OTP judged by the authentication server where the ticket is good, and
 // makes the token active if it is right. The try is counted, and in the outbox, before its
 // message leaves: whatever is cut off later is settled by Flush. The same ticket and OTP
-// are the same try: again, they get the same answer. An error is one of the EPS's own.
+// are the same try: again, they get the same answer, until another OTP comes with the
+// ticket. An error is one of the EPS's own.
 func (s *Service) Activate(ctx context.Context, a Activation) (active bool, err error) {
 	h := hearing{Activation: a}
 	mac, err := s.recognise(ctx, &h)
@@ -47,7 +48,7 @@ func (s *Service) Activate(ctx context.Context, a Activation) (active bool, err 
 		return false, s.turnDown(ctx, h, cause)
 	}
 	if h.row.Again {
-		return true, nil
+		return s.repeat(ctx, h)
 	}
 	// Hanging up does not undo a try.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.CreateTimeout+s.config.Patience)
@@ -118,8 +119,20 @@ func (s *Service) broken(r TicketRow) string {
 	return ""
 }
 
+// repeat tells the try that has activated the token so again. That is written: where a
+// failure cannot be, nothing is told either.
+func (s *Service) repeat(ctx context.Context, h hearing) (bool, error) {
+	err := s.parts.Store.Update(ctx, func(tx store.Tx) error { return tx.RepeatTry(h.Token, h.try.Name) })
+	if errors.Is(err, reference.ErrConflict) {
+		return false, s.turnDown(ctx, h, causeTicketRace)
+	}
+	return err == nil, err
+}
+
 // turnDown records a refusal: whether there is such a token or not, so that it costs the
-// same. The record names a token of the database, and none that the phone made up.
+// same. The record names a token of the database, and none that the phone made up. Of a
+// spent ticket that comes with another OTP the try is forgotten: whoever has a copy of the
+// phone could otherwise try its PINs here, where no failure is counted.
 func (s *Service) turnDown(ctx context.Context, h hearing, cause string) error {
 	if h.Decoy {
 		return nil
@@ -128,6 +141,11 @@ func (s *Service) turnDown(ctx context.Context, h hearing, cause string) error {
 	defer cancel()
 	return s.parts.Store.Update(ctx, func(tx store.Tx) error {
 		t := reference.Token{ID: h.row.Token.ID, Service: h.row.Token.Service, Updated: s.parts.Clock.Now()}
+		if h.row.Match {
+			if err := tx.ForgetTry(h.Token); err != nil {
+				return err
+			}
+		}
 		return audit(tx, t, "refused", "phone", map[string]any{"cause": cause, "source": h.Source})
 	})
 }

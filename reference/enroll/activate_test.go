@@ -105,13 +105,44 @@ func TestTheRightOTPActivatesOnce(t *testing.T) {
 	if got := activate(t, w, wrongOTP(a, 2)); got {
 		t.Error("the spent ticket activates with another OTP")
 	}
+	if got := activate(t, w, a); got {
+		t.Error("a ticket that has come with another OTP still tells the one that has activated")
+	}
 	events := []string{}
 	for _, r := range w.Records(t, store.AuditQuery{Token: a.Token}) {
 		events = append(events, r.Event)
 	}
-	want := []string{"enrolling", "enrolled", "activating", "refused", "activating", "activated", "refused"}
+	want := []string{"enrolling", "enrolled", "activating", "refused", "activating", "activated", "refused", "refused"}
 	if !slices.Equal(events, want) {
 		t.Errorf("the audit has %v, want %v", events, want)
+	}
+}
+
+// TestASpentTicketTestsNoPINs: whoever has a copy of the phone makes an OTP of every PIN, and
+// no count of the token's would stop him here.
+func TestASpentTicketTestsNoPINs(t *testing.T) {
+	w := activating(t)
+	a := onPhone(t, w)
+	if got := activate(t, w, a); !got {
+		t.Fatal("the right OTP is refused")
+	}
+	var granted atomic.Int32
+	var wg sync.WaitGroup
+	for by := range byte(10) { // the last is the right one
+		wg.Go(func() {
+			if got, err := w.Enroll.Activate(ctx, wrongOTP(a, by+1)); err != nil {
+				t.Error(err)
+			} else if got {
+				granted.Add(1)
+			}
+		})
+		if by == 0 {
+			wg.Wait()
+		}
+	}
+	wg.Wait()
+	if granted.Load() != 0 {
+		t.Error("of ten OTPs with a spent ticket the right one is told")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 func (s *Service) tryOut(ctx context.Context, h hearing) (active bool, err error) {
 	err = s.beginTry(ctx, h)
 	if errors.Is(err, reference.ErrConflict) {
-		return false, s.turnDown(ctx, h, causeTicketRace)
+		return s.repeat(ctx, h) // perhaps it was the same try that came first
 	}
 	if err != nil {
 		return false, fmt.Errorf("activate token %s: %w", h.Token, err)

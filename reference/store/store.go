@@ -95,9 +95,12 @@ type Tx interface {
 	// SpendTicket turns a live ticket into a spent one, also after its time: what was judged
 	// in time counts. Else reference.ErrConflict.
 	SpendTicket(token reference.TokenID, try string) error
-	PutOutbox(OutboxEntry) error   // replaces the entry of the same key
-	DeleteOutbox(key string) error // none is fine
-	Audit(AuditRecord) error       // Group and Seq are given by the store
+	// RepeatTry adds one try to a ticket that this one has spent, else reference.ErrConflict.
+	RepeatTry(token reference.TokenID, try string) error
+	ForgetTry(reference.TokenID) error // that has spent a ticket; none is fine
+	PutOutbox(OutboxEntry) error       // replaces the entry of the same key
+	DeleteOutbox(key string) error     // none is fine
+	Audit(AuditRecord) error           // Group and Seq are given by the store
 }
 
 // WrappedKey is a key that rests in the database under a master key.

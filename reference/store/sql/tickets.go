@@ -13,6 +13,8 @@ const (
 	issueTicket   = "UPDATE tickets SET state = 'live', mac = ?, expires = ? WHERE token = ? AND state = 'awaited'"
 	tryTicket     = "UPDATE tickets SET tries = tries + 1 WHERE token = ? AND state = 'live' AND tries < ? AND expires > ?"
 	spendTicket   = "UPDATE tickets SET state = 'spent', try_name = ? WHERE token = ? AND state = 'live'"
+	repeatTry     = "UPDATE tickets SET tries = tries + 1 WHERE token = ? AND state = 'spent' AND try_name = ?"
+	forgetTry     = "UPDATE tickets SET try_name = '' WHERE token = ? AND state = 'spent'"
 )
 
 // Ticket implements store.Reader.
@@ -44,4 +46,15 @@ func (t epsTx) TryTicket(token reference.TokenID, most int, at time.Time) error 
 // SpendTicket implements store.Tx.
 func (t epsTx) SpendTicket(token reference.TokenID, try string) error {
 	return changed(t.write(spendTicket, try, token))
+}
+
+// RepeatTry implements store.Tx.
+func (t epsTx) RepeatTry(token reference.TokenID, try string) error {
+	return changed(t.write(repeatTry, token, try))
+}
+
+// ForgetTry implements store.Tx.
+func (t epsTx) ForgetTry(token reference.TokenID) error {
+	_, err := t.write(forgetTry, token)
+	return err
 }

@@ -45,12 +45,18 @@ func testTicket(t *testing.T, st store.EPS) {
 		return func(tx store.Tx) error { return tx.TryTicket(k.Token, 2, at) }
 	}
 	spend := func(tx store.Tx) error { return tx.SpendTicket(k.Token, "the try") }
+	forget := func(tx store.Tx) error { return tx.ForgetTry(k.Token) }
+	repeat := func(try string) func(store.Tx) error {
+		return func(tx store.Tx) error { return tx.RepeatTry(k.Token, try) }
+	}
 	for _, c := range []struct {
 		what   string
 		change func(store.Tx) error
 		want   error
 	}{
 		{"a second one of a token", func(tx store.Tx) error { return tx.InsertTicket(k) }, reference.ErrExists},
+		{"a try forgotten while it is awaited", forget, nil},
+		{"no try again while it is awaited", repeat(""), reference.ErrConflict},
 		{"a try while it is awaited", try(now), reference.ErrConflict},
 		{"spent while it is awaited", spend, reference.ErrConflict},
 		{"issued", issue, nil},
@@ -63,11 +69,16 @@ func testTicket(t *testing.T, st store.EPS) {
 		{"spent again", spend, reference.ErrConflict},
 		{"issued when it was spent", issue, reference.ErrConflict},
 		{"a try when it was spent", func(tx store.Tx) error { return tx.TryTicket(k.Token, 9, now) }, reference.ErrConflict},
+		{"another try again", repeat("another"), reference.ErrConflict},
+		{"the try again", repeat("the try"), nil},
+		{"the try forgotten", forget, nil},
+		{"the try again when it was forgotten", repeat("the try"), reference.ErrConflict},
+		{"the try of nobody forgotten", func(tx store.Tx) error { return tx.ForgetTry("none") }, nil},
 		{"that of nobody", func(tx store.Tx) error { return tx.SpendTicket("none", "") }, reference.ErrConflict},
 	} {
 		want(t, c.what, st.Update(context.Background(), c.change), c.want)
 	}
-	k.State, k.MAC, k.Tries, k.Try, k.Expires = reference.TicketSpent, mac, 2, "the try", expires
+	k.State, k.MAC, k.Tries, k.Try, k.Expires = reference.TicketSpent, mac, 3, "", expires
 	if got := ticket(t, st, k.Token); !reflect.DeepEqual(got, k) {
 		t.Errorf("at the end %+v, want %+v", got, k)
 	}
