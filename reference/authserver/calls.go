@@ -130,13 +130,15 @@ func all(texts []string, good func(string) bool) bool {
 	return !slices.ContainsFunc(texts, func(text string) bool { return !good(text) })
 }
 
-// judged answers to OTPs.
+// judged answers to OTPs. What could not be judged leaves on the grid too: where counts
+// cannot be written the right OTP, which takes less work, would be told by the time, and
+// wrong ones be tried without end.
 func (s *Server) judged(w http.ResponseWriter, r *http.Request, start time.Time, accepted bool, err error) error {
+	if err != nil || !accepted {
+		s.settle(r.Context(), start)
+	}
 	if err != nil {
 		return err
-	}
-	if !accepted {
-		s.settle(r.Context(), start)
 	}
 	return answer(w, http.StatusOK, ValidateAnswer{accepted})
 }

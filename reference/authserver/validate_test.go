@@ -280,6 +280,22 @@ func TestRefusalsLeaveOnAGrid(t *testing.T) {
 	}
 }
 
+// TestWhereNothingIsCountedNothingIsTold: the right OTP takes less work than a wrong one.
+func TestWhereNothingIsCountedNothingIsTold(t *testing.T) {
+	const grid = 150 * time.Millisecond
+	p := theWorld(t).node(t).enrol(t, "HOTP-SHA256-6")
+	n := theWorld(t).node(t, func(c *authserver.Config, parts *authserver.Parts) {
+		c.Grid, parts.Store = grid, readOnly{parts.Store}
+	})
+	for what, otp := range map[string]string{"right": p.otp(0), "wrong": p.wrong()} {
+		begun := time.Now()
+		answer := n.exchange(t, string(p.user), otp)
+		if took := time.Since(begun); took < grid || !strings.HasPrefix(answer, "503") {
+			t.Errorf("the %s OTP is answered after %v: %s", what, took, answer)
+		}
+	}
+}
+
 func TestLogsKeepQuiet(t *testing.T) {
 	n := theWorld(t).node(t)
 	p := n.enrol(t, "HOTP-SHA256-6")
