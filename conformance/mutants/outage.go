@@ -61,6 +61,14 @@ var away = []Mutant{
 		Break: func(s *Seams) { s.Store = func(st store.EPS) store.EPS { return hasty{st} } },
 	},
 	{
+		Name: "outage: a wrong OTP is refused before the commit", About: "The authentication server says no to an OTP whose failure its database has not taken: there is no end of tries.",
+		Claims: []string{"OUT-DB-readonly", "OUT-DB-locked"}, Reason: "validation of a wrong OTP: acknowledged without the part",
+		Break: func(s *Seams) {
+			c := &curt{wrong: map[reference.User]bool{}}
+			s.Validation, s.Wrap = c.validation, c.wrap
+		},
+	},
+	{
 		Name: "outage: a database that was lost stays lost", About: "The EPS does not look again for a database that has failed it once.",
 		Claims: []string{"OUT-DB-stop"}, Reason: "although its parts are back",
 		Break: func(s *Seams) { s.Store = func(st store.EPS) store.EPS { return &resigned{EPS: st} } },

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/authserver"
@@ -76,5 +77,54 @@ func (b *blaming) wrap(listener string, h http.Handler) http.Handler {
 			b.blamed[call.User]++
 			b.mu.Unlock()
 		}
+	})
+}
+
+// curt says no to a wrong OTP whatever becomes of its failure.
+type curt struct {
+	authserver.Policy
+	mu    sync.Mutex
+	wrong map[reference.User]bool
+}
+
+func (c *curt) validation(p *authserver.Parts) { c.Policy, p.Policy = p.Policy, c }
+
+func (c *curt) Fail(row store.Credential, tested int) store.Credential {
+	c.mu.Lock()
+	c.wrong[row.User] = true
+	c.mu.Unlock()
+	return c.Policy.Fail(row, tested)
+}
+
+// Accept also ends what Fail has noted while the OTP was compared.
+func (c *curt) Accept(s oath.Suite, row store.Credential, moving uint64, now time.Time) store.Credential {
+	c.mu.Lock()
+	c.wrong[row.User] = false
+	c.mu.Unlock()
+	return c.Policy.Accept(s, row, moving, now)
+}
+
+func (c *curt) wrap(listener string, h http.Handler) http.Handler {
+	if listener != "auth" {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // cut short it is refused behind
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		kept := &keptAnswer{ResponseWriter: w}
+		h.ServeHTTP(kept, r)
+		var call struct{ User reference.User }
+		c.mu.Lock()
+		no := kept.status == http.StatusServiceUnavailable && json.Unmarshal(body, &call) == nil && c.wrong[call.User]
+		c.mu.Unlock()
+		if no {
+			kept.status = http.StatusOK
+			kept.body.Reset()
+			kept.body.WriteString(`{"accepted":false}`)
+			w.Header().Set("Content-Type", "application/json")
+		}
+		w.Header().Del("Content-Length")
+		w.WriteHeader(kept.status)
+		_, _ = w.Write(kept.body.Bytes()) // the caller has gone
 	})
 }
