@@ -81,6 +81,9 @@ func (c *campaign) tries(ctx context.Context, s subject, activates bool) (rows [
 // and gives their rows in the order of the points.
 func (c *campaign) operation(ctx context.Context, o conformance.Operation) []Row {
 	points := c.points(o)
+	if len(points) == 0 {
+		conformance.Block("the target names no point during the operation %s", o)
+	}
 	rows := make([]Row, len(points))
 	for _, i := range c.random.Perm(len(points)) {
 		p := points[i]

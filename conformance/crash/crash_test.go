@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -52,6 +53,42 @@ func TestReferencePasses(t *testing.T) {
 	for _, r := range results {
 		if r.Verdict != conformance.Pass {
 			t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)
+		}
+	}
+}
+
+// pointless is a target whose servers can be killed nowhere.
+type pointless struct{ conformance.Target }
+
+func (pointless) Identity() conformance.Identity {
+	return conformance.Identity{Kind: conformance.KindEPS, Name: "pointless"}
+}
+func (pointless) Capabilities() conformance.Capabilities {
+	return conformance.Capabilities{conformance.CanKill: true, conformance.CanActivate: true}
+}
+func (pointless) Divide(context.Context) (conformance.Divided, error) { return unbroken{}, nil }
+
+type unbroken struct{ conformance.Divided }
+
+func (unbroken) Points() []conformance.FaultPoint                   { return nil }
+func (unbroken) Books(context.Context) ([]conformance.Entry, error) { return nil, nil }
+func (unbroken) SetActivation(context.Context, bool) error          { return nil }
+func (unbroken) Activate(context.Context, string, []byte) (conformance.Answer, error) {
+	return conformance.Answer{}, nil
+}
+
+// Where nothing can be killed nothing is judged.
+func TestNoPointIsNoPass(t *testing.T) {
+	var results []conformance.Result
+	_, err := conformance.Run(crash.Family(conformance.Quick), pointless{}, "", 1, func(r conformance.Result) {
+		results = append(results, r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range catalogue.ByFamily("crash") {
+		if v := conformance.Fold(c, results); c.Status == conformance.Automated && v != conformance.Blocked {
+			t.Errorf("%s: %s", c.ID, v)
 		}
 	}
 }
