@@ -40,7 +40,7 @@ func TestAuthServer(t *testing.T, e Engine) {
 		t.Run(c.name, func(t *testing.T) { c.test(t, st) })
 	}
 	t.Run("2,000 credentials are found by index", func(t *testing.T) { testAuthFilled(t, e) })
-	t.Run("64 refusals are counted at once", func(t *testing.T) { testRefusals(t, e, location, st) })
+	t.Run("refusals of two nodes are counted at once", func(t *testing.T) { testRefusals(t, e, location, st) })
 	t.Run("from version 1", func(t *testing.T) { testAuthFromFirst(t, e) })
 	t.Run("beside an EPS", func(t *testing.T) {
 		_, err := e.OpenEPS(context.Background(), location)
@@ -302,19 +302,28 @@ func testAuthFilled(t *testing.T, e Engine) {
 	}
 }
 
+// testRefusals has two nodes count, each slot for the first time at once.
 func testRefusals(t *testing.T, e Engine, location string, st store.AuthServer) {
-	const refusals, slots = 64, 8
-	var all sync.WaitGroup
-	for i := range refusals {
-		all.Go(func() {
-			if err := st.Update(t.Context(), func(tx store.AuthTx) error { return tx.CountRefusal(i % slots) }); err != nil {
-				t.Error(err)
-			}
-		})
+	const slots, times = 32, 2
+	nodes := []store.AuthServer{st, e.openAuthServer(t, location)}
+	for slot := range slots {
+		var both sync.WaitGroup
+		start := make(chan struct{})
+		for _, node := range nodes {
+			both.Go(func() {
+				<-start
+				for range times {
+					if err := node.Update(t.Context(), func(tx store.AuthTx) error { return tx.CountRefusal(slot) }); err != nil {
+						t.Errorf("slot %d: %v", slot, err)
+					}
+				}
+			})
+		}
+		close(start)
+		both.Wait()
 	}
-	all.Wait()
 	var rows, sum int
-	if err := e.raw(t, location, "authserver").Read.QueryRow("SELECT COUNT(*), SUM(counted) FROM refusals").Scan(&rows, &sum); err != nil || rows != slots || sum != refusals {
+	if err := e.raw(t, location, "authserver").Read.QueryRow("SELECT COUNT(*), SUM(counted) FROM refusals").Scan(&rows, &sum); err != nil || rows != slots || sum != slots*times*len(nodes) {
 		t.Errorf("%d refusals in %d slots, %v", sum, rows, err)
 	}
 }
