@@ -240,6 +240,7 @@ func FuzzParameters(f *testing.F) {
 			}
 			cryptoki.CBCDerivationData(m)
 			cryptoki.IV(m, 16)
+			cryptoki.MACLength(m)
 			cryptoki.NoParameter(m)
 		}
 		cryptoki.NestedTemplate(param)

@@ -13,9 +13,6 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-// Numbers that miekg/pkcs11 lacks (PKCS #11 v3.0).
-const CKM_AES_KEY_WRAP_KWP = 0x210B
-
 // Operation is a set of things that a mechanism can do.
 type Operation uint
 
@@ -41,6 +38,8 @@ type Spec struct {
 	Min, Max   uint   // key size: bytes, for RSA bits
 
 	hash    Hash
+	general bool                                              // the parameter says how many bytes of an HMAC there are
+	sign    func(k *Key, m *pkcs11.Mechanism) (signer, error) // instead of an HMAC
 	cipher  func(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error)
 	atOnce  func(k *Key, encrypt bool, in []byte) ([]byte, error) // instead of cipher, without parameter
 	derive  func(k *Key, m *pkcs11.Mechanism) ([]byte, error)
@@ -112,7 +111,7 @@ func (s *Spec) Hash() Hash { return s.hash }
 // Check refuses a parameter where the mechanism has none; the others check
 // theirs when they start.
 func (s *Spec) Check(m *pkcs11.Mechanism) error {
-	if s.cipher != nil || s.derive != nil {
+	if s.cipher != nil || s.derive != nil || s.sign != nil || s.general {
 		return nil
 	}
 	return cryptoki.NoParameter(m)

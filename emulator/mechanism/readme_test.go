@@ -33,10 +33,15 @@ func TestREADME(t *testing.T) {
 	}
 }
 
+// newer names the mechanisms of v3.0 that miekg/pkcs11 does not.
+var newer = map[uint]string{
+	mechanism.CKM_AES_KEY_WRAP_KWP: "CKM_AES_KEY_WRAP_KWP",
+}
+
 func row(s *mechanism.Spec) string {
-	name := cryptoki.MechanismName(s.Type)
-	if s.Type == mechanism.CKM_AES_KEY_WRAP_KWP {
-		name = "CKM_AES_KEY_WRAP_KWP"
+	name, ok := newer[s.Type]
+	if !ok {
+		name = cryptoki.MechanismName(s.Type)
 	}
 	sizes := ""
 	if s.Max > 0 {
@@ -62,12 +67,22 @@ func can(s *mechanism.Spec) string {
 	return strings.Join(words, ", ")
 }
 
+var keyNames = map[uint]string{
+	pkcs11.CKK_RSA: "RSA", pkcs11.CKK_AES: "AES", pkcs11.CKK_GENERIC_SECRET: "GENERIC_SECRET",
+	pkcs11.CKK_SHA_1_HMAC: "SHA_1_HMAC", pkcs11.CKK_SHA224_HMAC: "SHA224_HMAC", pkcs11.CKK_SHA256_HMAC: "SHA256_HMAC",
+	pkcs11.CKK_SHA384_HMAC: "SHA384_HMAC", pkcs11.CKK_SHA512_HMAC: "SHA512_HMAC",
+	mechanism.CKK_SHA512_224_HMAC: "SHA512_224_HMAC", mechanism.CKK_SHA512_256_HMAC: "SHA512_256_HMAC",
+	pkcs11.CKK_SHA3_224_HMAC: "SHA3_224_HMAC", pkcs11.CKK_SHA3_256_HMAC: "SHA3_256_HMAC",
+	pkcs11.CKK_SHA3_384_HMAC: "SHA3_384_HMAC", pkcs11.CKK_SHA3_512_HMAC: "SHA3_512_HMAC",
+}
+
 func keys(s *mechanism.Spec) string {
-	names := map[uint]string{pkcs11.CKK_RSA: "RSA", pkcs11.CKK_AES: "AES", pkcs11.CKK_GENERIC_SECRET: "GENERIC_SECRET",
-		pkcs11.CKK_SHA_1_HMAC: "SHA_1_HMAC", pkcs11.CKK_SHA256_HMAC: "SHA256_HMAC", pkcs11.CKK_SHA512_HMAC: "SHA512_HMAC"}
 	var words []string
 	for _, typ := range s.KeyTypes {
-		words = append(words, names[typ])
+		words = append(words, keyNames[typ])
+	}
+	if len(words) > len(knownHashes) {
+		return " GENERIC_SECRET, each HMAC's"
 	}
 	if words == nil {
 		return ""

@@ -1,8 +1,6 @@
 package token
 
 import (
-	"crypto/subtle"
-
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/mechanism"
@@ -18,7 +16,9 @@ func (s *session) beginMAC(run *hashRun, m []*pkcs11.Mechanism, o pkcs11.ObjectH
 	if err != nil {
 		return err
 	}
-	run.StartHMAC(spec.Hash(), key.key)
+	if err := run.Start(spec, key.key, m[0]); err != nil {
+		return err
+	}
 	run.active, run.parts, run.key, run.login = true, false, key, login
 	return nil
 }
@@ -45,28 +45,30 @@ func (s *session) addPart(run *hashRun, part []byte) error {
 	return nil
 }
 
-// result ends run, after a last message where there is one.
-func (s *session) result(run *hashRun, message []byte, part bool) ([]byte, error) {
+// end takes a last message, where there is one, and ends run.
+func (s *session) end(run *hashRun, message []byte, part bool) error {
 	if err := s.ready(run, part); err != nil {
-		return nil, err
+		return err
 	}
 	run.active = false
 	run.Write(message)
-	return run.Sum(make([]byte, 0, run.Size())), nil
+	return nil
+}
+
+// result ends run with a signature or digest.
+func (s *session) result(run *hashRun, message []byte, part bool) ([]byte, error) {
+	if err := s.end(run, message, part); err != nil {
+		return nil, err
+	}
+	return run.Sign()
 }
 
 // check ends a verification.
 func (s *session) check(message, signature []byte, part bool) error {
-	mac, err := s.result(&s.verify, message, part)
-	switch {
-	case err != nil:
+	if err := s.end(&s.verify, message, part); err != nil {
 		return err
-	case len(signature) != len(mac):
-		return rv(pkcs11.CKR_SIGNATURE_LEN_RANGE)
-	case subtle.ConstantTimeCompare(mac, signature) != 1:
-		return rv(pkcs11.CKR_SIGNATURE_INVALID)
 	}
-	return nil
+	return s.verify.Verify(signature)
 }
 
 // SignInit is C_SignInit.

@@ -48,7 +48,7 @@ const (
 
 func TestAsSoftHSM(t *testing.T) {
 	here, there := memoryToken(t), softHSM(t)
-	for _, table := range [][]scenario{templateScenarios, attributeScenarios, usageScenarios, wrapScenarios, sessionScenarios} {
+	for _, table := range [][]scenario{templateScenarios, attributeScenarios, usageScenarios, wrapScenarios, sessionScenarios, mechanismScenarios} {
 		for _, c := range table {
 			t.Run(c.name, func(t *testing.T) { c.compare(t, here, there) })
 		}

@@ -1,0 +1,9 @@
+package mechanism
+
+// Numbers that miekg/pkcs11 lacks, from pkcs11t.h of PKCS #11 v3.0.
+const (
+	CKK_SHA512_224_HMAC = 0x43
+	CKK_SHA512_256_HMAC = 0x44
+
+	CKM_AES_KEY_WRAP_KWP = 0x210B
+)
