@@ -54,7 +54,7 @@ func (s *Service) Activate(ctx context.Context, a Activation) (active bool, err 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.CreateTimeout+s.config.Patience)
 	defer cancel()
 	if active, err = s.tryOut(ctx, h); err != nil {
-		s.lost.add(h.Token, s.parts.Clock.Now())
+		s.lost.add(h.try.Name, s.parts.Clock.Now())
 	}
 	return active, err
 }

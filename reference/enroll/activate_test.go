@@ -259,6 +259,26 @@ func TestATryUnderWayIsNotSettled(t *testing.T) {
 	wantState(t, w, a.Token, reference.Active, "active")
 }
 
+// TestALostTryHasNoOtherSettled: what has become of one says nothing of the next.
+func TestALostTryHasNoOtherSettled(t *testing.T) {
+	w := activating(t)
+	a := onPhone(t, w)
+	w.Server.Fail(func(string) error { return errors.New("away") })
+	if _, err := w.Enroll.Activate(ctx, wrongOTP(a, 1)); !errors.Is(err, reference.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	w.Server.Fail(func(op string) error {
+		if op == "activate" {
+			return w.Enroll.Flush(ctx)
+		}
+		return nil
+	})
+	if got := activate(t, w, a); !got {
+		t.Error("the try after a lost one is settled while it is under way")
+	}
+	wantState(t, w, a.Token, reference.Active, "active")
+}
+
 func TestAfterACrashATryIsSettled(t *testing.T) {
 	w := activating(t)
 	a := onPhone(t, w)

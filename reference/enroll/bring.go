@@ -26,7 +26,7 @@ var errTaken = errors.New("code taken")
 func (s *Service) bring(ctx context.Context, d *draft) error {
 	err := s.complete(ctx, d)
 	if err != nil {
-		s.lost.add(d.token.ID, s.parts.Clock.Now())
+		s.lost.add(cancelKey(d.token.ID), s.parts.Clock.Now())
 	}
 	return err
 }

@@ -208,5 +208,5 @@ func New(c Config, p Parts) (*Service, error) {
 	if p.Tickets == nil {
 		p.Tickets = TicketRules()
 	}
-	return &Service{config: c, parts: p, flush: make(chan struct{}, 1), lost: lost{tokens: map[reference.TokenID]time.Time{}}}, nil
+	return &Service{config: c, parts: p, flush: make(chan struct{}, 1), lost: lost{entries: map[string]time.Time{}}}, nil
 }

@@ -143,13 +143,13 @@ func (s *Service) due(ctx context.Context, e store.OutboxEntry) (bool, error) {
 	if t.State != reference.Pending {
 		return t.State == reference.Cancelled, nil
 	}
-	if s.parts.Clock.Now().Sub(e.Created) < abandonAfter && !s.lost.has(e.Token) {
+	if s.parts.Clock.Now().Sub(e.Created) < abandonAfter && !s.lost.has(e.Key) {
 		return false, nil
 	}
 	if err := s.abandon(ctx, e.Token, "system"); err != nil {
 		return false, err
 	}
-	s.lost.drop(e.Token)
+	s.lost.drop(e.Key)
 	return true, nil
 }
 
@@ -157,29 +157,29 @@ func (s *Service) due(ctx context.Context, e store.OutboxEntry) (bool, error) {
 // outcome: the store or the HSM was away when they were to be given up. Their users need not
 // wait until abandonAfter for another token, or an answer.
 type lost struct {
-	mu     sync.Mutex
-	tokens map[reference.TokenID]time.Time
+	mu      sync.Mutex
+	entries map[string]time.Time // by their keys in the outbox
 }
 
 // add also forgets those that abandonAfter has overtaken.
-func (l *lost) add(id reference.TokenID, now time.Time) {
+func (l *lost) add(key string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.tokens, func(_ reference.TokenID, at time.Time) bool { return now.Sub(at) > abandonAfter })
-	l.tokens[id] = now
+	maps.DeleteFunc(l.entries, func(_ string, at time.Time) bool { return now.Sub(at) > abandonAfter })
+	l.entries[key] = now
 }
 
-func (l *lost) has(id reference.TokenID) bool {
+func (l *lost) has(key string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, is := l.tokens[id]
+	_, is := l.entries[key]
 	return is
 }
 
-func (l *lost) drop(id reference.TokenID) {
+func (l *lost) drop(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.tokens, id)
+	delete(l.entries, key)
 }
 
 // Recover gives up the enrolments that a crash has interrupted: rows that are still

@@ -90,5 +90,5 @@ func (s *Service) unanswered(ctx context.Context, e store.OutboxEntry) error {
 
 // unsettled says whether the try of an entry is to be settled: not while it is under way.
 func (s *Service) unsettled(_ context.Context, e store.OutboxEntry) (bool, error) {
-	return e.Attempts > 0 || s.parts.Clock.Now().Sub(e.Created) >= abandonAfter || s.lost.has(e.Token), nil
+	return e.Attempts > 0 || s.parts.Clock.Now().Sub(e.Created) >= abandonAfter || s.lost.has(e.Key), nil
 }
