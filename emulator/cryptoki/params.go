@@ -131,15 +131,15 @@ func DerivationData(m *pkcs11.Mechanism) ([]byte, error) {
 	return w.some(0, 1)
 }
 
-// CBCDerivationData reads a raw CK_AES_CBC_ENCRYPT_DATA_PARAMS, the parameter of
-// CKM_AES_CBC_ENCRYPT_DATA: a 16-byte IV and data that is never empty.
-func CBCDerivationData(m *pkcs11.Mechanism) (iv, data []byte, err error) {
-	w, err := readWords(m.Parameter, 32)
+// CBCDerivationData reads a raw CK_AES_CBC_ENCRYPT_DATA_PARAMS or, with n = 8,
+// CK_DES_CBC_ENCRYPT_DATA_PARAMS: an IV of n bytes and data that is never empty.
+func CBCDerivationData(m *pkcs11.Mechanism, n int) (iv, data []byte, err error) {
+	w, err := readWords(m.Parameter, n+16)
 	if err != nil || generator(m) != nil {
 		return nil, nil, invalidParameter
 	}
-	data, err = w.some(2, 3)
-	return bytes.Clone(m.Parameter[:16]), data, err
+	data, err = w.some(n/8, n/8+1)
+	return bytes.Clone(m.Parameter[:n]), data, err
 }
 
 // NestedTemplate reads the value of CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE or

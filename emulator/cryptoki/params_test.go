@@ -133,7 +133,7 @@ func TestCBCDerivationData(t *testing.T) {
 	defer p.Unpin()
 	iv, data := []byte("sixteen byte IV."), []byte("thirty-two bytes to be encrypted")
 	param := append(bytes.Clone(iv), raw(&p, data, len(data))...)
-	gotIV, got, err := cryptoki.CBCDerivationData(pkcs11.NewMechanism(pkcs11.CKM_AES_CBC_ENCRYPT_DATA, param))
+	gotIV, got, err := cryptoki.CBCDerivationData(pkcs11.NewMechanism(pkcs11.CKM_AES_CBC_ENCRYPT_DATA, param), 16)
 	if err != nil || !bytes.Equal(gotIV, iv) || !bytes.Equal(got, data) {
 		t.Errorf("%q, %q, %v", gotIV, got, err)
 	}
@@ -142,7 +142,7 @@ func TestCBCDerivationData(t *testing.T) {
 		"no data":      append(bytes.Clone(iv), raw(&p, nil, 0)...),
 		"no IV":        raw(&p, data, len(data)),
 	} {
-		_, _, err := cryptoki.CBCDerivationData(pkcs11.NewMechanism(pkcs11.CKM_AES_CBC_ENCRYPT_DATA, param))
+		_, _, err := cryptoki.CBCDerivationData(pkcs11.NewMechanism(pkcs11.CKM_AES_CBC_ENCRYPT_DATA, param), 16)
 		isInvalid(t, name, err)
 	}
 }
@@ -238,7 +238,12 @@ func FuzzParameters(f *testing.F) {
 			if d, err := cryptoki.DerivationData(m); err == nil && len(d) == 0 {
 				t.Error("accepted no data")
 			}
-			cryptoki.CBCDerivationData(m)
+			cryptoki.CBCDerivationData(m, 16)
+			cryptoki.CBCDerivationData(m, 8)
+			cryptoki.CTRParameter(m)
+			if c, err := cryptoki.CCMParameter(m); err == nil && len(c.Nonce) == 0 {
+				t.Error("accepted no nonce")
+			}
 			cryptoki.IV(m, 16)
 			cryptoki.MACLength(m)
 			cryptoki.NoParameter(m)

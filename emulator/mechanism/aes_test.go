@@ -126,7 +126,7 @@ func goBlocks(key []byte, m *pkcs11.Mechanism, plain []byte) []byte {
 
 // inParts runs a cipher on pieces of drawn lengths.
 func inParts(t *rapid.T, k *mechanism.Key, m *pkcs11.Mechanism, encrypt bool, in []byte) []byte {
-	c, err := mechanism.Lookup(m.Mechanism).Start(k, m, encrypt, new(mechanism.Space))
+	c, err := lookup(m.Mechanism).Start(k, m, encrypt, new(mechanism.Space))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,10 +83,15 @@ func FuzzDecrypt(f *testing.F) {
 		pkcs11.NewMechanism(pkcs11.CKM_AES_ECB, nil), pkcs11.NewMechanism(pkcs11.CKM_AES_CBC, iv), pkcs11.NewMechanism(pkcs11.CKM_AES_CBC_PAD, iv),
 		pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, pkcs11.NewGCMParams(iv[:12], nil, 128)), pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, pkcs11.NewGCMParams(iv, iv, 104)),
 	}
+	for _, m := range []*pkcs11.Mechanism{ctrOf(make([]byte, 16), 1), ctrOf(iv, 128),
+		pkcs11.NewMechanism(pkcs11.CKM_DES3_CBC, iv[:8]), pkcs11.NewMechanism(pkcs11.CKM_DES3_CBC_PAD, iv[:8])} {
+		f.Add(make([]byte, 40), uint8(len(modes)), uint8(9))
+		modes = append(modes, m)
+	}
 	f.Fuzz(func(t *testing.T, in []byte, mode, cut uint8) {
 		m := modes[int(mode)%len(modes)]
 		whole, errWhole := run(k, m, false, in)
-		c, err := mechanism.Lookup(m.Mechanism).Start(k, m, false, new(mechanism.Space))
+		c, err := lookup(m.Mechanism).Start(k, m, false, new(mechanism.Space))
 		if err != nil {
 			t.Fatal(err)
 		}

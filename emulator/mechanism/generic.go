@@ -24,30 +24,37 @@ func SecretLength(keyType uint, n int) (fits, ok bool) {
 	case slices.Contains(macKeys, keyType):
 		return 1 <= n && n <= maxSecret, true
 	}
-	return false, false
+	fixed := FixedLength(keyType)
+	return n == fixed, fixed > 0
 }
 
-// NewRandomSecret draws a secret key of n bytes.
-func NewRandomSecret(random io.Reader, n int) (*Key, error) {
+// Generate draws a secret key of n bytes.
+func (s *Spec) Generate(random io.Reader, keyType uint, n int) (*Key, error) {
 	value := make([]byte, n)
 	if _, err := io.ReadFull(random, value); err != nil {
 		return nil, pkcs11.Error(pkcs11.CKR_FUNCTION_FAILED)
 	}
+	SetParity(keyType, value)
 	return NewSecret(value), nil
 }
 
 // CheckValue is CKA_CHECK_VALUE of a secret key, PKCS #11 v2.40 §4.10.2: three
-// bytes of a zero block encrypted for AES, of the SHA-1 of the value otherwise.
+// bytes of a zero block encrypted for block ciphers, of the SHA-1 of the value otherwise.
 func CheckValue(keyType uint, k *Key) []byte {
-	if keyType == pkcs11.CKK_AES {
-		b, err := k.aes()
-		if err != nil {
-			return nil
-		}
-		var zero [blockSize]byte
-		b.Encrypt(zero[:], zero[:])
-		return zero[:3]
+	expand := blockOf((*Key).aes)
+	switch keyType {
+	case pkcs11.CKK_AES:
+	case pkcs11.CKK_DES, pkcs11.CKK_DES2, pkcs11.CKK_DES3:
+		expand = (*Key).des
+	default:
+		sum := sha1.Sum(k.value)
+		return sum[:3]
 	}
-	sum := sha1.Sum(k.value)
-	return sum[:3]
+	b, err := expand(k)
+	if err != nil {
+		return nil
+	}
+	var zero [blockSize]byte
+	b.Encrypt(zero[:], zero[:])
+	return zero[:3]
 }

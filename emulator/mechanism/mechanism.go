@@ -6,6 +6,7 @@ package mechanism
 
 import (
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/miekg/pkcs11"
@@ -40,11 +41,13 @@ type Spec struct {
 	hash    Hash
 	general bool                                              // the parameter says how many bytes of an HMAC there are
 	sign    func(k *Key, m *pkcs11.Mechanism) (signer, error) // instead of an HMAC
-	cipher  func(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error)
+	cipher  startCipher
 	atOnce  func(k *Key, encrypt bool, in []byte) ([]byte, error) // instead of cipher, without parameter
-	derive  func(k *Key, m *pkcs11.Mechanism) ([]byte, error)
+	derive  deriveFunc
 	padding padding // of a value that was wrapped
 }
+
+type deriveFunc func(k *Key, m *pkcs11.Mechanism) ([]byte, error)
 
 // Cipher is an encryption or decryption in progress. Both methods append to dst
 // what can be given out.
@@ -65,28 +68,60 @@ type Space struct {
 	encrypt bool
 }
 
-var table = slices.Concat(aesTable, genericTable, hashTable, rsaTable)
+// table is what every token offers, legacy what it offers besides, or instead of a row
+// of the same mechanism, when asked: ciphers of the past, wrapping without integrity,
+// and derivations that let a key be read piece by piece.
+var (
+	table  = slices.Concat(aesTable, genericTable, hashTable, rsaTable)
+	legacy = slices.Concat(desTable, unsafeTable)
+)
 
-var byType = func() map[uint]*Spec {
-	m := make(map[uint]*Spec, len(table))
-	for i := range table {
-		m[table[i].Type] = &table[i]
+// unsafeTable widens rows of table.
+var unsafeTable = []Spec{
+	aesCBCPad(Encrypt | Decrypt | Wrap | Unwrap),
+}
+
+// Rows is what a token offers.
+type Rows struct {
+	byType map[uint]*Spec
+	keys   map[uint]bool // CKK_
+}
+
+// Modern are the rows that every token offers, Legacy those and the ones it offers
+// when asked.
+var (
+	Modern = newRows(table)
+	Legacy = newRows(table, legacy)
+)
+
+// newRows lets a later table replace the rows of those before.
+func newRows(tables ...[]Spec) *Rows {
+	r := &Rows{make(map[uint]*Spec), make(map[uint]bool)}
+	for _, t := range tables {
+		for i := range t {
+			r.byType[t[i].Type] = &t[i]
+			for _, k := range t[i].KeyTypes {
+				r.keys[k] = true
+			}
+		}
 	}
-	return m
-}()
+	return r
+}
 
 // Lookup finds the row of a mechanism; nil when there is none.
-func Lookup(mechanism uint) *Spec { return byType[mechanism] }
+func (r *Rows) Lookup(mechanism uint) *Spec { return r.byType[mechanism] }
 
 // List holds the numbers of all mechanisms, ascending.
-func List() []uint {
-	out := make([]uint, 0, len(table))
-	for _, s := range table {
-		out = append(out, s.Type)
-	}
-	slices.Sort(out)
-	return out
-}
+func (r *Rows) List() []uint { return slices.Sorted(maps.Keys(r.byType)) }
+
+// Holds tells whether some mechanism works with keys of this type.
+func (r *Rows) Holds(keyType uint) bool { return r.keys[keyType] }
+
+// Lookup finds a row of Modern; nil when there is none.
+func Lookup(mechanism uint) *Spec { return Modern.Lookup(mechanism) }
+
+// List holds the numbers of Modern, ascending.
+func List() []uint { return Modern.List() }
 
 // Info is the row as C_GetMechanismInfo gives it.
 func (s *Spec) Info() pkcs11.MechanismInfo {
@@ -165,7 +200,7 @@ func (s *Spec) Wrap(k *Key, m *pkcs11.Mechanism, value []byte, random io.Reader)
 // Unwrap decrypts the value of a key. What does not decrypt is
 // CKR_WRAPPED_KEY_INVALID or, by its length alone, CKR_WRAPPED_KEY_LEN_RANGE.
 func (s *Spec) Unwrap(k *Key, m *pkcs11.Mechanism, blob []byte) ([]byte, error) {
-	out, err := s.run(k, m, false, blob, nil)
+	out, err := s.run(k, m, false, blob, new(Space))
 	switch err {
 	case errCiphertext:
 		return nil, pkcs11.Error(pkcs11.CKR_WRAPPED_KEY_INVALID)

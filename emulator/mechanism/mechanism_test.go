@@ -31,6 +31,12 @@ func TestTable(t *testing.T) {
 		pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN:  mechanism.GeneratePair,
 		pkcs11.CKM_RSA_PKCS_OAEP:          E | D | W | U,
 	}
+	for typ, can := range map[uint]mechanism.Operation{
+		pkcs11.CKM_AES_CTR: E | D, pkcs11.CKM_AES_CCM: E | D,
+		pkcs11.CKM_AES_CMAC: S | V, pkcs11.CKM_AES_CMAC_GENERAL: S | V,
+	} {
+		want[typ] = can
+	}
 	for _, c := range knownHashes {
 		want[c.digest], want[c.mac], want[c.general] = mechanism.Digest, S|V, S|V
 	}
@@ -47,9 +53,47 @@ func TestTable(t *testing.T) {
 			t.Errorf("%#x: %+v", typ, spec.Info())
 		}
 	}
-	if mechanism.Lookup(pkcs11.CKM_RSA_PKCS) != nil {
-		t.Error("PKCS #1 v1.5 has no place here")
+}
+
+// What a token offers only when asked. Nothing of it may slip into the other rows.
+func TestLegacyRows(t *testing.T) {
+	const (
+		E, D, W, U = mechanism.Encrypt, mechanism.Decrypt, mechanism.Wrap, mechanism.Unwrap
+		G, Drv     = mechanism.Generate, mechanism.Derive
+	)
+	want := map[uint]mechanism.Operation{
+		pkcs11.CKM_DES_KEY_GEN: G, pkcs11.CKM_DES2_KEY_GEN: G, pkcs11.CKM_DES3_KEY_GEN: G,
+		pkcs11.CKM_DES_ECB: E | D, pkcs11.CKM_DES_CBC: E | D, pkcs11.CKM_DES_CBC_PAD: E | D,
+		pkcs11.CKM_DES3_ECB: E | D, pkcs11.CKM_DES3_CBC: E | D, pkcs11.CKM_DES3_CBC_PAD: E | D | W | U,
+		pkcs11.CKM_DES3_ECB_ENCRYPT_DATA: Drv, pkcs11.CKM_DES3_CBC_ENCRYPT_DATA: Drv,
+		pkcs11.CKM_AES_CBC_PAD: E | D | W | U,
 	}
+	for _, typ := range mechanism.Legacy.List() {
+		spec := mechanism.Legacy.Lookup(typ)
+		if spec == mechanism.Lookup(typ) {
+			continue
+		}
+		if spec.Operations != want[typ] {
+			t.Errorf("%#x can do %#x, want %#x", typ, spec.Operations, want[typ])
+		}
+		delete(want, typ)
+	}
+	for typ := range want {
+		t.Errorf("%#x is missing", typ)
+	}
+	for _, typ := range []uint{pkcs11.CKK_DES, pkcs11.CKK_DES2, pkcs11.CKK_DES3} {
+		if mechanism.Modern.Holds(typ) || !mechanism.Legacy.Holds(typ) {
+			t.Errorf("key type %#x", typ)
+		}
+	}
+}
+
+// lookup finds a row of either set.
+func lookup(mech uint) *mechanism.Spec {
+	if spec := mechanism.Lookup(mech); spec != nil {
+		return spec
+	}
+	return mechanism.Legacy.Lookup(mech)
 }
 
 // An unwrapped value may be cut only where zeros fill a block of RFC 3394.
@@ -83,7 +127,7 @@ func TestTrim(t *testing.T) {
 
 // run encrypts or decrypts everything at once.
 func run(k *mechanism.Key, m *pkcs11.Mechanism, encrypt bool, in []byte) ([]byte, error) {
-	c, err := mechanism.Lookup(m.Mechanism).Start(k, m, encrypt, new(mechanism.Space))
+	c, err := lookup(m.Mechanism).Start(k, m, encrypt, new(mechanism.Space))
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,8 @@ func (s *session) object(o pkcs11.ObjectHandle) *object {
 func (s *session) may(d *draft) error {
 	role := s.slot.role()
 	switch {
+	case d.kind() != data && !s.slot.token.offers.Holds(d.keyType):
+		return rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 	case d.is(fToken) && !s.rw:
 		return rv(pkcs11.CKR_SESSION_READ_ONLY)
 	case d.is(fPrivate) && role != user:
@@ -127,7 +129,7 @@ func (t *Token) GenerateKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, temp
 	}
 	defer s.leave()
 	login := s.slot.logins.Load()
-	spec, err := generator(m, mechanism.Generate)
+	spec, err := t.generator(m, mechanism.Generate)
 	if err != nil {
 		return 0, err
 	}
@@ -138,13 +140,13 @@ func (t *Token) GenerateKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, temp
 	if err := s.may(d); err != nil {
 		return 0, err
 	}
-	if d.length == none {
-		return 0, rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+	if err := d.hasLength(); err != nil {
+		return 0, err
 	}
 	if fits, _ := mechanism.SecretLength(d.keyType, d.length); !fits {
 		return 0, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 	}
-	if d.key, err = mechanism.NewRandomSecret(t.random, d.length); err != nil {
+	if d.key, err = spec.Generate(t.random, d.keyType, d.length); err != nil {
 		return 0, err
 	}
 	return s.complete(d, generated, spec.Type, nil, login)
@@ -167,9 +169,20 @@ func newSecretDraft(spec *mechanism.Spec, temp []*pkcs11.Attribute) (*draft, err
 	return d, nil
 }
 
+// hasLength wants a length, save of key types that have only one.
+func (d *draft) hasLength() error {
+	if d.length == none {
+		d.length = mechanism.FixedLength(d.keyType)
+	}
+	if d.length < 1 {
+		return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+	}
+	return nil
+}
+
 // generator finds a mechanism that makes keys; none of them has a parameter.
-func generator(m []*pkcs11.Mechanism, op mechanism.Operation) (*mechanism.Spec, error) {
-	spec, err := lookup(m, op)
+func (t *Token) generator(m []*pkcs11.Mechanism, op mechanism.Operation) (*mechanism.Spec, error) {
+	spec, err := t.lookup(m, op)
 	if err != nil {
 		return nil, err
 	}
@@ -177,11 +190,11 @@ func generator(m []*pkcs11.Mechanism, op mechanism.Operation) (*mechanism.Spec, 
 }
 
 // lookup finds a mechanism that can do op.
-func lookup(m []*pkcs11.Mechanism, op mechanism.Operation) (*mechanism.Spec, error) {
+func (t *Token) lookup(m []*pkcs11.Mechanism, op mechanism.Operation) (*mechanism.Spec, error) {
 	if len(m) != 1 || m[0] == nil {
 		return nil, rv(pkcs11.CKR_ARGUMENTS_BAD)
 	}
-	spec := mechanism.Lookup(m[0].Mechanism)
+	spec := t.offers.Lookup(m[0].Mechanism)
 	if spec == nil || !spec.Can(op) {
 		return nil, rv(pkcs11.CKR_MECHANISM_INVALID)
 	}
@@ -197,7 +210,7 @@ func (t *Token) GenerateKeyPair(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, 
 	}
 	defer s.leave()
 	login := s.slot.logins.Load()
-	spec, err := generator(m, mechanism.GeneratePair)
+	spec, err := t.generator(m, mechanism.GeneratePair)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -333,8 +346,8 @@ func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKe
 	if err := s.may(d); err != nil {
 		return 0, err
 	}
-	if d.length == none {
-		return 0, rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
+	if err := d.hasLength(); err != nil {
+		return 0, err
 	}
 	value, err := spec.Derive(base.key, m[0])
 	if err != nil {
@@ -343,6 +356,7 @@ func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKe
 	if d.length > len(value) {
 		return 0, rv(pkcs11.CKR_KEY_SIZE_RANGE)
 	}
+	mechanism.SetParity(d.keyType, value[:d.length])
 	// A full slice expression: nobody appends into the bytes that are not key.
 	if d.key, err = d.secret(value[:d.length:d.length], rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)); err != nil {
 		return 0, err

@@ -161,7 +161,7 @@ func (t *Token) DigestInit(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism) error
 	if s.digest.active {
 		return rv(pkcs11.CKR_OPERATION_ACTIVE)
 	}
-	spec, err := generator(m, mechanism.Digest)
+	spec, err := t.generator(m, mechanism.Digest)
 	if err != nil {
 		return err
 	}

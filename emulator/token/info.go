@@ -2,8 +2,6 @@ package token
 
 import (
 	"github.com/miekg/pkcs11"
-
-	"github.com/epsbench/epsbench/emulator/mechanism"
 )
 
 // GetInfo is C_GetInfo: Cryptoki 2.40.
@@ -90,7 +88,7 @@ func (t *Token) GetMechanismList(slotID uint) ([]*pkcs11.Mechanism, error) {
 		return nil, err
 	}
 	var out []*pkcs11.Mechanism
-	for _, m := range mechanism.List() {
+	for _, m := range t.offers.List() {
 		out = append(out, pkcs11.NewMechanism(m, nil))
 	}
 	return out, nil
@@ -104,7 +102,7 @@ func (t *Token) GetMechanismInfo(slotID uint, m []*pkcs11.Mechanism) (pkcs11.Mec
 	if len(m) != 1 || m[0] == nil {
 		return pkcs11.MechanismInfo{}, rv(pkcs11.CKR_ARGUMENTS_BAD)
 	}
-	spec := mechanism.Lookup(m[0].Mechanism)
+	spec := t.offers.Lookup(m[0].Mechanism)
 	if spec == nil {
 		return pkcs11.MechanismInfo{}, rv(pkcs11.CKR_MECHANISM_INVALID)
 	}

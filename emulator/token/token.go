@@ -25,6 +25,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/mechanism"
 )
 
 // Config says what token New makes. The zero value is one uninitialised token
@@ -48,6 +49,11 @@ type Config struct {
 	// MaxSessions is how many sessions a token has at once; 0 is no limit.
 	MaxSessions int
 
+	// Legacy adds what a token of today should not offer: DES, PKCS #1 v1.5
+	// encryption, wrapping without integrity, derivations that leak their key. The
+	// README lists the rows.
+	Legacy bool
+
 	Identity Identity
 	Log      *slog.Logger // says what CKR_DEVICE_ERROR cannot; nil is silence
 }
@@ -63,6 +69,7 @@ type Identity struct {
 // cryptoki.Module and may be called from many goroutines.
 type Token struct {
 	identity Identity
+	offers   *mechanism.Rows
 	random   io.Reader
 	pinCost  int
 	most     int // sessions of a slot; 0: no limit
@@ -79,6 +86,9 @@ var _ cryptoki.Module = (*Token)(nil)
 // New makes a module. Its errors say what is wrong with the directory.
 func New(c Config) (*Token, error) {
 	t := &Token{identity: c.Identity.withDefaults(), random: c.Random, pinCost: c.PINCost, most: c.MaxSessions, log: c.Log}
+	if t.offers = mechanism.Modern; c.Legacy {
+		t.offers = mechanism.Legacy
+	}
 	if t.random == nil {
 		t.random = rand.Reader
 	} else {

@@ -2,8 +2,16 @@ package token_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"testing"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/token"
 )
 
 // key64 is long enough for SoftHSM's HMACs.
@@ -18,6 +26,55 @@ func digesting(mech uint) func(g *ground) string {
 	}
 }
 
+// legacyToken offers the legacy rows too.
+func legacyToken(t testing.TB) *ground {
+	t.Helper()
+	m, err := token.New(token.Config{Label: "test", SOPIN: soPIN, UserPIN: userPIN, Legacy: true})
+	check(t, err)
+	return loggedIn(t, m)
+}
+
+func TestLegacyAsSoftHSM(t *testing.T) {
+	here, there := legacyToken(t), softHSM(t)
+	for _, c := range legacyScenarios {
+		t.Run(c.name, func(t *testing.T) { c.compare(t, here, there) })
+	}
+}
+
+func des3Of(set ...uint) []*pkcs11.Attribute {
+	return secretKey(pkcs11.CKK_DES3, key64[:24], stated(set...))
+}
+
+// legacyScenarios are those of a token with Legacy.
+var legacyScenarios = []scenario{
+	{name: "DES3 ECB", do: encrypting(des3Of(cE), plain(pkcs11.CKM_DES3_ECB), key32)},
+	{name: "DES3 ECB of half a block", do: encrypting(des3Of(cE), plain(pkcs11.CKM_DES3_ECB), key32[:4])},
+	{name: "DES3 CBC", do: encrypting(des3Of(cE), with(pkcs11.CKM_DES3_CBC, iv16[:8]), key32)},
+	{name: "DES3 CBC with padding", do: encrypting(des3Of(cE), with(pkcs11.CKM_DES3_CBC_PAD, iv16[:8]), key32[:20])},
+	{name: "DES2 CBC decrypts", do: decrypting(secretKey(pkcs11.CKK_DES2, key16, stated(cD)), with(pkcs11.CKM_DES3_CBC, iv16[:8]), key32)},
+	{name: "DES3 derives", do: func(g *ground) string {
+		var p runtime.Pinner
+		defer p.Unpin()
+		m := with(pkcs11.CKM_DES3_ECB_ENCRYPT_DATA, cryptoki.PinDerivationData(&p, key32))
+		h, err := g.DeriveKey(g.s, m, g.create(des3Of(cDrv)), child(pkcs11.CKK_GENERIC_SECRET, 16))
+		return g.valueOf(h, err)
+	}},
+	{name: "DES3 generates", do: func(g *ground) string {
+		h, err := g.GenerateKey(g.s, plain(pkcs11.CKM_DES3_KEY_GEN), stated())
+		if err != nil {
+			return says(err)
+		}
+		v, err := g.read(h, pkcs11.CKA_VALUE)
+		check(g.t, err)
+		for _, b := range v {
+			if bits.OnesCount8(b)%2 == 0 {
+				return "parity"
+			}
+		}
+		return fmt.Sprint(len(v))
+	}},
+}
+
 // mechanismScenarios has one row for each mechanism that SoftHSM has too and that no
 // other table uses.
 var mechanismScenarios = []scenario{
@@ -27,4 +84,9 @@ var mechanismScenarios = []scenario{
 	{name: "SHA-3, 256 bits", meant: meant{"32 bytes", "init CKR_MECHANISM_INVALID", wider}, do: digesting(pkcs11.CKM_SHA3_256)},
 	{name: "HMAC SHA-224", do: signing(genericOf(key64, cS), pkcs11.CKM_SHA224_HMAC, "message")},
 	{name: "HMAC SHA-384", do: signing(genericOf(key64, cS), pkcs11.CKM_SHA384_HMAC, "message")},
+	{name: "AES CMAC", do: signing(aesOf(key32, cS), pkcs11.CKM_AES_CMAC, "message")},
+	{name: "AES CTR", do: encrypting(aesOf(key32, cE), with(pkcs11.CKM_AES_CTR, append(binary.NativeEndian.AppendUint64(nil, 128), iv16...)), key32[:20])},
+	{name: "DES3 on a token of today", meant: meant{"CKR_ATTRIBUTE_VALUE_INVALID", "CKR_OK", smaller}, do: func(g *ground) string {
+		return says(second(g.CreateObject(g.s, des3Of(cE))))
+	}},
 }

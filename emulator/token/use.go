@@ -9,7 +9,7 @@ import (
 // use finds a mechanism and a key that may do op together. It is the one place
 // where usage attributes are asked.
 func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism.Operation, usage flags) (*mechanism.Spec, *object, error) {
-	spec, err := lookup(m, op)
+	spec, err := s.slot.token.lookup(m, op)
 	if err != nil {
 		return nil, nil, err
 	}
