@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -25,6 +27,35 @@ func SetClock(t Target, to time.Time) {
 	clock := t.(Clock)
 	ginkgo.DeferCleanup(clock.SetClock, time.Time{})
 	clock.SetClock(to)
+}
+
+// Now is the target's time, where its clock can be set, or else the machine's.
+func Now(t Target) time.Time {
+	if clock, ok := t.(Clock); ok && t.Capabilities()[CanSetClock] {
+		return clock.Now()
+	}
+	return time.Now()
+}
+
+// Together calls f, which may assert, for 0 … n−1 at the same time and gives the results in
+// that order. An assertion that fails in one ends the spec when all are done.
+func Together[T any](n int, f func(i int) T) []T {
+	ginkgo.GinkgoHelper()
+	results := make([]T, n)
+	var passed atomic.Int64
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			defer ginkgo.GinkgoRecover()
+			results[i] = f(i)
+			passed.Add(1)
+		})
+	}
+	all.Wait()
+	if int(passed.Load()) < n {
+		ginkgo.Fail("not all of what ran at the same time has passed") // what failed first is what is reported
+	}
+	return results
 }
 
 // Plot gives the report numbers to draw.

@@ -15,7 +15,7 @@ func optional(t conformance.Target, a *activating) {
 	It("activates by the right OTP where activation is asked for, and has no route where it is not", conformance.Claims("ST-2.2.2-b"), func(ctx SpecContext) {
 		u := a.newcomer(ctx, "")
 		if declared(t).Activation.Tries == 0 {
-			expectNoRoute(ctx, t, u.grant.NewActivation(u.otp(0)).Body())
+			expectNoRoute(ctx, t, u.Grant.NewActivation(u.otp(0)).Body())
 		}
 		u.expectWaiting(ctx, "delivered")
 		Expect(u.activates(ctx, u.wrong(0))).To(BeFalse(), "a wrong OTP activates")
@@ -25,7 +25,7 @@ func optional(t conformance.Target, a *activating) {
 		Expect(u.validates(ctx, u.otp(1))).To(BeTrue(), "the next OTP of an active token is refused")
 		e, ok := a.opened.(conformance.Enroller)
 		Expect(ok).To(BeTrue())
-		_, err := e.Enrol(ctx, conformance.EnrolRequest{Service: u.service, User: userNamed("activation"), Suite: appSuite})
+		_, err := e.Enrol(ctx, conformance.EnrolRequest{Service: u.Service, User: userNamed("activation"), Suite: appSuite})
 		Expect(err).To(BeAssignableToTypeOf(&conformance.Refused{}), "a token that makes no OTP is enrolled")
 		conformance.Observe("off, the route answers 404; on, a wrong OTP leaves the token as it is, the right one makes it active, and the next logs in; a token for challenges, which makes no OTP, is not enrolled")
 	})
@@ -48,16 +48,17 @@ func expectNoRoute(ctx context.Context, t conformance.Target, body []byte) {
 func inactive(t conformance.Target, a *activating) {
 	It("refuses a token before its activation like any wrong OTP", conformance.Claims("ACT-inactive"), func(ctx SpecContext) {
 		u := a.newcomer(ctx, "")
-		nobody := *u
-		nobody.user = userNamed("nobody")
-		asks := map[string]func(u *newcomer, otp ...string) answer{
-			"validation": func(u *newcomer, otp ...string) answer { return u.asks(ctx, otp[0]) },
-			"resynchronisation": func(u *newcomer, otp ...string) answer {
-				return answerOf(u.target.(conformance.Resynchroniser).Resynchronise(ctx, u.service, u.user, otp...))
+		stranger := *u.User
+		stranger.Name = userNamed("nobody")
+		nobody := &user{&stranger, u.target}
+		asks := map[string]func(u *user, otp ...string) answer{
+			"validation": func(u *user, otp ...string) answer { return u.asks(ctx, otp[0]) },
+			"resynchronisation": func(u *user, otp ...string) answer {
+				return answerOf(u.target.(conformance.Resynchroniser).Resynchronise(ctx, u.Service, u.Name, otp...))
 			},
 		}
 		for name, ask := range asks {
-			unknown := ask(&nobody, u.otp(0), u.otp(1))
+			unknown := ask(nobody, u.otp(0), u.otp(1))
 			wrong, wrongWork := watched(t, func() answer { return ask(u, u.wrong(0), u.wrong(1)) })
 			right, rightWork := watched(t, func() answer { return ask(u, u.otp(0), u.otp(1)) })
 			Expect(right.accepted).To(BeFalse(), "%s: an OTP is accepted before the activation", name)
@@ -79,7 +80,7 @@ func blocked(a *activating) {
 		both := a.newcomers(ctx, 2)
 		u, v := both[0], both[1]
 		limit := declared(u.target).LockAfter
-		n := count(together(2*limit-1, func(i int) bool {
+		n := count(conformance.Together(2*limit-1, func(i int) bool {
 			if i < limit {
 				return u.activates(ctx, u.wrong(i))
 			}

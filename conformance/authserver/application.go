@@ -8,6 +8,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // application is the way of the modelled product: its suite, from enrolment to a response.
@@ -18,24 +19,20 @@ func application(t conformance.Target) {
 }
 
 func answersFromPhone(ctx context.Context, t conformance.Target) {
-	h := holder{target: t, service: service(t), user: userNamed("phone"), suite: suiteOf(appSuite)}
-	issued, err := t.(conformance.Enroller).Enrol(ctx, conformance.EnrolRequest{Service: h.service, User: h.user, Suite: appSuite})
-	Expect(err).NotTo(HaveOccurred(), "enrolment with suite %s", appSuite)
-	phone := t.(conformance.Provisioner)
-	request, err := oracle.Build(phone.Pinned(), issued.RegistrationCode, h.service)
+	u := enrolled(ctx, t, "auth-phone", conformance.EnrolRequest{Suite: appSuite})
+	h := holder{target: t, service: u.Service, user: u.Name, suite: suiteOf(appSuite)}
+	request, err := u.Request(u.RegistrationCode)
 	Expect(err).NotTo(HaveOccurred())
-	answer, err := phone.Provision(ctx, "", request.Body)
-	Expect(err).NotTo(HaveOccurred(), "provisioning")
-	grant, err := request.Open(answer.Body, now(t))
+	_, grant, err := people.Post(ctx, u.EPS, "", request)
 	Expect(err).NotTo(HaveOccurred(), "the token that comes to the phone")
 	Expect(conformance.Public(grant.Suite)).To(Equal(conformance.Public(appSuite)), "suite of the token")
 
 	wrong, c := h.asked(ctx), h.asked(ctx)
-	at := h.suite.Moving(now(t))
-	other, err := grant.Response(notThe(issued.PIN), oracle.OCRAInput{Question: wrong.Question, Moving: at})
+	at := h.suite.Moving(conformance.Now(t))
+	other, err := grant.Response(notThe(u.PIN), oracle.OCRAInput{Question: wrong.Question, Moving: at})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(h.takes(ctx, wrong.ID, "", other)).To(BeFalse(), "the response of a wrong PIN is accepted")
-	right, err := grant.Response(issued.PIN, oracle.OCRAInput{Question: c.Question, Moving: at})
+	right, err := grant.Response(u.PIN, oracle.OCRAInput{Question: c.Question, Moving: at})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(h.takes(ctx, c.ID, "", right)).To(BeTrue(), "the phone's response is refused")
 	Expect(h.takes(ctx, c.ID, "", right)).To(BeFalse(), "the phone's response is accepted a second time")

@@ -56,7 +56,7 @@ func census(t conformance.Target) {
 			conformance.Undecided("calls of which the census does not know whether they test a secret: %s", strings.Join(unknown, ", "))
 		}
 		there := slices.DeleteFunc(slices.Clone(tested), func(p tries) bool { return !slices.Contains(calls, p.call) })
-		for i, seen := range together(len(there), func(i int) string { return there[i].guess(ctx, t, there[i].call) }) {
+		for i, seen := range conformance.Together(len(there), func(i int) string { return there[i].guess(ctx, t, there[i].call) }) {
 			conformance.Observe("%s (%s): %s", there[i].call, there[i].secret, seen)
 		}
 		conformance.Observe("of %d documented calls %d test such a secret", len(calls), len(there))
@@ -144,7 +144,7 @@ func delaysCodes(ctx context.Context, t conformance.Target, call string) string 
 	right := []byte(issued)
 	least := time.Duration(afterBurst / limits.Rate * float64(time.Second))
 	start := time.Now()
-	for _, granted := range together(limits.Burst+afterBurst, func(i int) bool {
+	for _, granted := range conformance.Together(limits.Burst+afterBurst, func(i int) bool {
 		wrong := slices.Clone(right)
 		wrong[i%len(wrong)] = '0' + (wrong[i%len(wrong)]-'0'+1+byte(i/len(wrong))%9)%10
 		return provisionsV1(ctx, t, fmt.Sprintf("127.251.0.%d", 1+i), string(wrong))
@@ -159,13 +159,11 @@ func delaysCodes(ctx context.Context, t conformance.Target, call string) string 
 // issue gives a registration code for a version of MPP.
 func issue(ctx context.Context, t conformance.Target, version int) string {
 	GinkgoHelper()
-	r := conformance.EnrolRequest{Service: declared(t).Services[0], User: newName()}
+	wish := conformance.EnrolRequest{}
 	if version == 1 {
-		r.MPP = 1
+		wish.MPP = 1
 	}
-	issued, err := t.(conformance.Enroller).Enrol(ctx, r)
-	Expect(err).NotTo(HaveOccurred(), "enrolment")
-	return issued.RegistrationCode
+	return enrolled(ctx, t, "attack", wish).RegistrationCode
 }
 
 // provisionsV1 says whether a phone of MPP v1 gets a token for a code.
@@ -175,6 +173,6 @@ func provisionsV1(ctx context.Context, t conformance.Target, from, code string) 
 	Expect(err).NotTo(HaveOccurred(), "request of a phone")
 	a, err := t.(conformance.LiteralProvisioner).ProvisionV1(ctx, from, session.Body)
 	Expect(err).NotTo(HaveOccurred(), "a phone got no answer")
-	_, err = session.Open(a.Body, now(t))
+	_, err = session.Open(a.Body, conformance.Now(t))
 	return err == nil
 }

@@ -69,7 +69,7 @@ func expectRefused(err error, what string) {
 // asksOnce: where nothing moves, never again; else the response has changed meanwhile.
 func asksOnce(ctx context.Context, t conformance.Target) {
 	const question = "20261231"
-	start := now(t).Truncate(time.Second)
+	start := conformance.Now(t).Truncate(time.Second)
 	conformance.SetClock(t, start)
 	still, timed := imported(ctx, t, "still", stillSuite, secret()), imported(ctx, t, "moving", "OCRA-1:HOTP-SHA256-8:QN08-T30S", secret())
 	recorded := map[string]string{}

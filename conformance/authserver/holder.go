@@ -3,7 +3,6 @@ package authserver
 import (
 	"context"
 	"crypto/rand"
-	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // Suites that the specs work with: of the application, and those of imported tokens where
@@ -30,10 +30,7 @@ type holder struct {
 	secret        []byte
 }
 
-// userNamed gives a name that no run has used: a target may be there for longer than one.
-func userNamed(purpose string) string {
-	return "auth-" + purpose + "-" + strings.ToLower(rand.Text()[:12])
-}
+func userNamed(purpose string) string { return people.Named("auth-" + purpose) }
 
 // service is one that the target knows, where it says which it knows.
 func service(t conformance.Target) string {
@@ -97,7 +94,7 @@ func validFor(d time.Duration) func(*conformance.Ask) {
 
 // response is the right one to a question, now and in a session.
 func (h holder) response(question, session string) string {
-	in := oracle.OCRAInput{Question: question, Session: session, Moving: h.suite.Moving(now(h.target))}
+	in := oracle.OCRAInput{Question: question, Session: session, Moving: h.suite.Moving(conformance.Now(h.target))}
 	return h.suite.Response(h.secret, in)
 }
 
@@ -115,14 +112,6 @@ func (h holder) takes(ctx context.Context, challenge, session, response string) 
 func another(response string) string {
 	last := response[len(response)-1]
 	return response[:len(response)-1] + string("1032547698"[last-'0'])
-}
-
-// now is the target's time.
-func now(t conformance.Target) time.Time {
-	if clock, ok := t.(conformance.Clock); ok && t.Capabilities()[conformance.CanSetClock] {
-		return clock.Now()
-	}
-	return time.Now()
 }
 
 // parallel calls f for 0 … n−1, so many at the same time, and gives the results in that

@@ -65,12 +65,12 @@ func locked(t conformance.Target) {
 	It("counts failures whose transactions conflict", conformance.Claims("ATK-11"), func(ctx SpecContext) {
 		const users = 12
 		limit, nodes := declared(t).LockAfter, twoNodes(ctx, t)
-		crowd := together(users, func(int) *seeded { return fresh(ctx, t, hotp, first) })
-		together(users*limit, func(i int) bool {
+		crowd := conformance.Together(users, func(int) *seeded { return fresh(ctx, t, hotp, first) })
+		conformance.Together(users*limit, func(i int) bool {
 			u := crowd[i/limit]
 			return u.validates(ctx, u.wrong(first, limit)[i%limit], nodes[i%limit%2])
 		})
-		for _, ok := range together(users, func(i int) bool { return crowd[i].validates(ctx, crowd[i].otp(first)) }) {
+		for _, ok := range conformance.Together(users, func(i int) bool { return crowd[i].validates(ctx, crowd[i].otp(first)) }) {
 			Expect(ok).To(BeFalse(), "after %d failures at the same time on two nodes the right OTP is accepted: one was lost", limit)
 		}
 		conformance.Observe("%d users with just %d wrong OTPs each, at the same time on two nodes: all are blocked", users, limit)

@@ -90,9 +90,9 @@ const step = 30 * time.Second
 
 func started(ctx context.Context, t conformance.Target, n int) *clocked {
 	GinkgoHelper()
-	c := &clocked{time: now(t).Truncate(step).Add(step / 2)}
+	c := &clocked{time: conformance.Now(t).Truncate(step).Add(step / 2)}
 	conformance.SetClock(t, c.time)
-	c.users = together(n, func(int) *seeded { return fresh(ctx, t, totp, uint64(c.time.Unix()/30)) })
+	c.users = conformance.Together(n, func(int) *seeded { return fresh(ctx, t, totp, uint64(c.time.Unix()/30)) })
 	return c
 }
 
@@ -101,7 +101,7 @@ func (c *clocked) login(ctx context.Context, t conformance.Target, off func(i in
 	GinkgoHelper()
 	c.time = c.time.Add(10 * time.Minute)
 	t.(conformance.Clock).SetClock(c.time)
-	return together(len(c.users), func(i int) bool {
+	return conformance.Together(len(c.users), func(i int) bool {
 		u := c.users[i]
 		return u.validates(ctx, u.otp(u.suite.Moving(c.time)+uint64(off(i))))
 	})

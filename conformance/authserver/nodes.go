@@ -7,7 +7,6 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
-	"github.com/epsbench/epsbench/conformance/oracle"
 )
 
 const (
@@ -22,10 +21,10 @@ func atNodes(t conformance.Target) {
 		nodes := twoNodes(ctx, t)
 		u := fresh(ctx, t, hotp, first)
 		otp := u.otp(first)
-		n := count(together(equalOTPs, func(i int) bool { return u.validates(ctx, otp, nodes[i%2]) }))
+		n := count(conformance.Together(equalOTPs, func(i int) bool { return u.validates(ctx, otp, nodes[i%2]) }))
 		Expect(n).To(Equal(1), "equal OTPs over two nodes that are accepted")
-		users := together(pairs, func(int) *seeded { return fresh(ctx, t, hotp, first) })
-		yes := together(2*pairs, func(i int) bool {
+		users := conformance.Together(pairs, func(int) *seeded { return fresh(ctx, t, hotp, first) })
+		yes := conformance.Together(2*pairs, func(i int) bool {
 			u := users[i/2]
 			return u.validates(ctx, u.otp(first), nodes[i%2])
 		})
@@ -36,9 +35,8 @@ func atNodes(t conformance.Target) {
 	})
 	It("gives one phone the token of a code that is used at two nodes", conformance.Claims("ATK-08"), func(ctx SpecContext) {
 		nodes := twoNodes(ctx, t)
-		issued, err := t.(conformance.Enroller).Enrol(ctx, conformance.EnrolRequest{Service: declared(t).Services[0], User: newName()})
-		Expect(err).NotTo(HaveOccurred(), "enrolment")
-		granted := count(together(equalRCs, func(i int) bool { return provisions(ctx, t, nodes[i%2], issued.RegistrationCode) }))
+		code := issue(ctx, t, 2)
+		granted := count(conformance.Together(equalRCs, func(i int) bool { return provisions(ctx, t, nodes[i%2], code) }))
 		Expect(granted).To(Equal(1), "phones with one registration code over two nodes that got a token")
 		conformance.Observe("of %d phones with one registration code, on alternating nodes, %d got the token", equalRCs, granted)
 	})
@@ -53,15 +51,4 @@ func twoNodes(ctx context.Context, t conformance.Target) [2]conformance.Target {
 	}
 	DeferCleanup(second.Close)
 	return [2]conformance.Target{t, second}
-}
-
-// provisions says whether a phone gets a token for a registration code at a node.
-func provisions(ctx context.Context, t, node conformance.Target, code string) bool {
-	GinkgoHelper()
-	session, err := oracle.Build(t.(conformance.Provisioner).Pinned(), code, declared(t).Services[0])
-	Expect(err).NotTo(HaveOccurred(), "request of a phone")
-	a, err := node.(conformance.Provisioner).Provision(ctx, "", session.Body)
-	Expect(err).NotTo(HaveOccurred(), "a phone got no answer")
-	_, err = session.Open(a.Body, now(t))
-	return err == nil
 }

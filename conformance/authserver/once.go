@@ -91,7 +91,7 @@ func takesFromWhomWasAsked(ctx context.Context, t conformance.Target) {
 func takesInTime(ctx context.Context, t conformance.Target) {
 	const validity = time.Minute
 	h := imported(ctx, t, "late", stillSuite, secret())
-	start := now(t).Truncate(time.Second)
+	start := conformance.Now(t).Truncate(time.Second)
 	conformance.SetClock(t, start)
 	inTime, late := h.asked(ctx, validFor(validity)), h.asked(ctx, validFor(validity))
 	t.(conformance.Clock).SetClock(start.Add(validity - time.Second))

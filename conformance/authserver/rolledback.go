@@ -36,7 +36,7 @@ func expectCountedAgain(ctx context.Context, t conformance.Target) {
 	guesser, knower := fresh(ctx, t, hotp, first), fresh(ctx, t, hotp, first)
 	otps := []string{guesser.wrong(first, 1)[0], knower.otp(first)}
 	db.Abort(everyTime)
-	answers := together(len(otps), func(i int) answer { return []*seeded{guesser, knower}[i].asked(ctx, otps[i]) })
+	answers := conformance.Together(len(otps), func(i int) answer { return []*seeded{guesser, knower}[i].asked(ctx, otps[i]) })
 	wrong, right := answers[0], answers[1]
 	tries := db.Aborted()
 	db.Abort(0)

@@ -7,14 +7,13 @@ import (
 	"maps"
 	"math"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // seeded is a user whose secret came from the bench.
@@ -64,7 +63,7 @@ func (u *seeded) near(moving uint64) map[string]bool {
 	return all
 }
 
-func newName() string { return "attack-" + strings.ToLower(rand.Text()[:16]) }
+func newName() string { return people.Named("attack") }
 
 func declared(t conformance.Target) conformance.Declared {
 	return t.(conformance.Enroller).Declared()
@@ -124,27 +123,6 @@ func (u *seeded) resynchronises(ctx context.Context, otps ...string) bool {
 	return answerOf(u.target.(conformance.Resynchroniser).Resynchronise(ctx, u.seed.Service, u.seed.User, otps...)).accepted
 }
 
-// together calls f, which may assert, for 0 … n−1 at the same time and gives the results in
-// that order. An assertion that fails in one ends the spec when all are done.
-func together[T any](n int, f func(i int) T) []T {
-	GinkgoHelper()
-	results := make([]T, n)
-	var passed atomic.Int64
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			defer GinkgoRecover()
-			results[i] = f(i)
-			passed.Add(1)
-		})
-	}
-	all.Wait()
-	if int(passed.Load()) < n {
-		Fail("not all of what ran at the same time has passed") // what failed first is what is reported
-	}
-	return results
-}
-
 func count(yes []bool) (n int) {
 	for _, y := range yes {
 		if y {
@@ -157,7 +135,7 @@ func count(yes []bool) (n int) {
 // accepted gives the offsets from low to high for which try says yes, all at once.
 func accepted(low, high int, try func(offset int) bool) (offsets []int) {
 	GinkgoHelper()
-	for i, yes := range together(high-low+1, func(i int) bool { return try(low + i) }) {
+	for i, yes := range conformance.Together(high-low+1, func(i int) bool { return try(low + i) }) {
 		if yes {
 			offsets = append(offsets, low+i)
 		}

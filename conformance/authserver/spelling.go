@@ -53,7 +53,7 @@ var names = []struct {
 // spelling: an OTP has one spelling, and so has a user.
 func spelling(t conformance.Target) {
 	It("takes an OTP in its one spelling", conformance.Claims("ATK-09"), func(ctx SpecContext) {
-		together(len(spellings), func(i int) bool {
+		conformance.Together(len(spellings), func(i int) bool {
 			s, u := spellings[i], fresh(ctx, t, hotp, first)
 			Expect(u.validates(ctx, u.otp(first))).To(BeTrue(), "the right OTP is refused")
 			Expect(u.validates(ctx, s.spell(u.otp(first)))).To(BeFalse(), "a used OTP, with %s, is accepted", s.what)
@@ -65,7 +65,7 @@ func spelling(t conformance.Target) {
 	})
 	It("takes a user in his one spelling", conformance.Claims("ATK-09"), func(ctx SpecContext) {
 		limit := declared(t).LockAfter
-		together(len(names), func(i int) bool {
+		conformance.Together(len(names), func(i int) bool {
 			n, u := names[i], fresh(ctx, t, hotp, first)
 			other := *u
 			other.seed.User = n.spell(u.seed.User)

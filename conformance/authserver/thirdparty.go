@@ -142,8 +142,7 @@ func drawn(n int) []byte {
 
 func enrolSomebody(ctx context.Context, t conformance.Target) {
 	GinkgoHelper()
-	_, err := t.(conformance.Enroller).Enrol(ctx, conformance.EnrolRequest{Service: declared(t).Services[0], User: newName()})
-	Expect(err).NotTo(HaveOccurred(), "enrolment")
+	enrolled(ctx, t, "attack", conformance.EnrolRequest{})
 }
 
 func surfaceOf(t conformance.Target, name string) conformance.Surface {

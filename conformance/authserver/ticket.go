@@ -20,7 +20,7 @@ func tickets(t conformance.Target, a *activating) {
 	It("takes a token's own ticket and no other", conformance.Claims("ACT-ticket"), func(ctx SpecContext) {
 		both := a.newcomers(ctx, 2)
 		u, other := both[0], both[1]
-		right := u.grant.NewActivation(u.otp(0))
+		right := u.Grant.NewActivation(u.otp(0))
 		changed := func(change func(*oracle.Activation)) oracle.Activation {
 			a := right
 			change(&a)
@@ -32,13 +32,13 @@ func tickets(t conformance.Target, a *activating) {
 		}{
 			{"no ticket", changed(func(a *oracle.Activation) { a.Ticket = nil })},
 			{"a changed ticket", changed(func(a *oracle.Activation) { a.Ticket = flipped(a.Ticket) })},
-			{"another token's ticket", changed(func(a *oracle.Activation) { a.Ticket = other.grant.Ticket })},
-			{"the ticket for another", changed(func(a *oracle.Activation) { a.Token = other.token })},
+			{"another token's ticket", changed(func(a *oracle.Activation) { a.Ticket = other.Grant.Ticket })},
+			{"the ticket for another", changed(func(a *oracle.Activation) { a.Token = other.Token })},
 			{"a service of another", changed(func(a *oracle.Activation) { a.Service = declared(t).Services[1] })},
 			{"another protocol's name", changed(func(a *oracle.Activation) { a.Protocol = "epsbench-mpp" })},
 			{"another version", changed(func(a *oracle.Activation) { a.Version = 2 })},
 		}
-		for i, granted := range together(len(others), func(i int) bool { _, granted := u.posts(ctx, others[i].Activation); return granted }) {
+		for i, granted := range conformance.Together(len(others), func(i int) bool { _, granted := u.posts(ctx, others[i].Activation); return granted }) {
 			Expect(granted).To(BeFalse(), "%s activates", others[i].what)
 		}
 		u.expectWaiting(ctx, "after tickets and fields of another")
@@ -55,7 +55,7 @@ func tickets(t conformance.Target, a *activating) {
 	It("bears the declared number of tries and no more", conformance.Claims("ACT-ticket"), func(ctx SpecContext) {
 		most := declared(a.open(ctx)).Activation.Tries
 		u := a.newcomer(ctx, "")
-		n := count(together(most, func(i int) bool { return u.activates(ctx, u.wrong(i)) }))
+		n := count(conformance.Together(most, func(i int) bool { return u.activates(ctx, u.wrong(i)) }))
 		Expect(n).To(BeZero(), "wrong OTPs that activate")
 		u.unlock(ctx) // the lock is judged elsewhere
 		Expect(u.activates(ctx, u.otp(0))).To(BeFalse(), "after %d tries the ticket is taken", most)
@@ -65,7 +65,7 @@ func tickets(t conformance.Target, a *activating) {
 		validity := declared(a.open(ctx)).Activation.Validity
 		both := a.newcomers(ctx, 2)
 		late, just := both[0], both[1]
-		start := now(t)
+		start := conformance.Now(t)
 		conformance.SetClock(t, start.Add(validity-time.Minute))
 		Expect(just.activates(ctx, just.otp(0))).To(BeTrue(), "a minute before its end the ticket is refused")
 		conformance.SetClock(t, start.Add(validity+time.Minute))
@@ -77,7 +77,7 @@ func tickets(t conformance.Target, a *activating) {
 		u := a.newcomer(ctx, "")
 		tries := declared(u.target).Activation.Tries
 		granted := map[string]int{}
-		for i, yes := range together(rushes, func(i int) bool { return u.activates(ctx, u.otp(uint64(i%tries))) }) {
+		for i, yes := range conformance.Together(rushes, func(i int) bool { return u.activates(ctx, u.otp(uint64(i%tries))) }) {
 			if yes {
 				granted[u.otp(uint64(i%tries))]++
 			}
@@ -98,10 +98,10 @@ func flipped(b []byte) []byte {
 }
 
 // unlock clears the token's counts, as two operators do.
-func (u *newcomer) unlock(ctx context.Context) {
+func (u *user) unlock(ctx context.Context) {
 	GinkgoHelper()
 	operators := u.target.(conformance.Unlocker)
-	asked, err := operators.RequestUnlock(ctx, 0, u.token)
+	asked, err := operators.RequestUnlock(ctx, 0, u.Token)
 	Expect(err).NotTo(HaveOccurred(), "request of an unlock")
 	Expect(operators.ConfirmUnlock(ctx, 1, asked)).To(Succeed(), "unlock")
 }

@@ -29,17 +29,17 @@ func uniform(t conformance.Target, a *activating) {
 	It("refuses an activation in one way, which is that of a granted one", conformance.Claims("ACT-refusal"), func(ctx SpecContext) {
 		both := a.newcomers(ctx, 2)
 		u, spent := both[0], both[1]
-		granted, ok := spent.posts(ctx, spent.grant.NewActivation(spent.otp(0)))
+		granted, ok := spent.posts(ctx, spent.Grant.NewActivation(spent.otp(0)))
 		Expect(ok).To(BeTrue(), "the right OTP does not activate")
-		unknown, thief := u.grant.NewActivation(u.otp(0)), u.grant.NewActivation(u.otp(0))
+		unknown, thief := u.Grant.NewActivation(u.otp(0)), u.Grant.NewActivation(u.otp(0))
 		unknown.Token, thief.Ticket = strings.Repeat("Z", len(unknown.Token)), flipped(thief.Ticket)
 		strangers := []refusal{{"an unknown token", unknown.Body()}, {"a wrong ticket", thief.Body()}}
 		seen := map[string]bool{}
 		all := append(strangers,
 			refusal{"what is no request", []byte("no request")},
-			refusal{"a spent ticket", spent.grant.NewActivation(spent.otp(1)).Body()},
-			refusal{"a wrong OTP", u.grant.NewActivation(u.wrong(0)).Body()})
-		answers := together(len(all), func(i int) conformance.Answer { answer, _ := u.refused(ctx, all[i]); return answer })
+			refusal{"a spent ticket", spent.Grant.NewActivation(spent.otp(1)).Body()},
+			refusal{"a wrong OTP", u.Grant.NewActivation(u.wrong(0)).Body()})
+		answers := conformance.Together(len(all), func(i int) conformance.Answer { answer, _ := u.refused(ctx, all[i]); return answer })
 		for i, r := range all {
 			answer := answers[i]
 			Expect(headersOf(answer.Header)).To(Equal(conformance.Public(headersOf(granted.Header))), "%s: headers, against those of a grant", r.what)
@@ -55,7 +55,7 @@ func uniform(t conformance.Target, a *activating) {
 }
 
 // leastWork is what the EPS's HSM does for a refusal, at the least.
-func (u *newcomer) leastWork(ctx context.Context, r refusal) (least []string) {
+func (u *user) leastWork(ctx context.Context, r refusal) (least []string) {
 	GinkgoHelper()
 	for i := range looks {
 		if _, work := u.refused(ctx, r); i == 0 || len(work) < len(least) {
@@ -66,7 +66,7 @@ func (u *newcomer) leastWork(ctx context.Context, r refusal) (least []string) {
 }
 
 // refused sends what is to be refused, and gives the answer and the work of the EPS's HSM.
-func (u *newcomer) refused(ctx context.Context, r refusal) (conformance.Answer, []string) {
+func (u *user) refused(ctx context.Context, r refusal) (conformance.Answer, []string) {
 	GinkgoHelper()
 	tracer := u.target.(conformance.HSMTracer)
 	mark := tracer.Mark()
@@ -109,7 +109,7 @@ func kept(t conformance.Target, a *activating) {
 		Expect(blinds[0]).NotTo(Equal(blinds[1]), "two messages have the same blind: digests of them give the OTP away")
 		places := slices.Concat(hunt.Columns(ctx, u.target), hunt.Files(ctx, u.target), hunt.Logs(ctx, u.target))
 		hunt.For(
-			hunt.Bytes("a spent ticket", u.grant.Ticket), hunt.Bytes("a live ticket", failed.grant.Ticket),
+			hunt.Bytes("a spent ticket", u.Grant.Ticket), hunt.Bytes("a live ticket", failed.Grant.Ticket),
 			hunt.Bytes("the blind of an OTP", blinds[0]), hunt.Bytes("the blind of a wrong OTP", blinds[1]),
 			hunt.Digits("the OTP that has activated", u.otp(0)), hunt.Digits("an OTP that has not", failed.wrong(0)),
 		).ExpectNothing(places)

@@ -49,9 +49,9 @@ func (k *trial) activation(ctx context.Context) (outcome, error) {
 
 // proof is the request with the next OTP.
 func (u *user) proof() (oracle.Activation, error) {
-	otp, err := u.otp(u.next)
-	u.next++
-	return u.grant.NewActivation(otp), err
+	otp, err := u.OTP(u.Next)
+	u.Next++
+	return u.Grant.NewActivation(otp), err
 }
 
 // proves sends a request: nil is the granted answer, an oracle.Refusal random bytes.
@@ -67,7 +67,7 @@ func (u *user) proves(ctx context.Context, a oracle.Activation) error {
 // staysActive judges a token that is active on both sides: the try that did it is told so
 // again, its OTP is used up, and the next one counts.
 func (u *user) staysActive(ctx context.Context, by oracle.Activation) error {
-	u.stands(u.token, "active", "active")
+	u.stands(u.Token, "active", "active")
 	if err := u.proves(ctx, by); err != nil {
 		return violated("the request that has activated a token gets another answer: %v", err)
 	}

@@ -3,11 +3,9 @@ package crash
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	mrand "math/rand/v2"
-	"strings"
+	"math/rand/v2"
 
 	"github.com/epsbench/epsbench/conformance"
 )
@@ -16,11 +14,9 @@ import (
 type campaign struct {
 	rounds int
 	target conformance.Divided
-	run    string // a part of every user's name: a target may be there for longer than one run
-	users  int
 	ledger map[string]conformance.Entry // by token: what both sides must say of it
 	down   error                        // a server that does not start any more
-	random *mrand.Rand                  // the order of the points
+	random *rand.Rand                   // the order of the points
 	waits  string                       // what the authentication server says of a new token; empty: "active"
 }
 
@@ -29,8 +25,8 @@ func (c *campaign) begin(ctx context.Context, t conformance.Target, seed int64) 
 	if c.target != nil || c.down != nil {
 		return c.down
 	}
-	c.random = mrand.New(mrand.NewPCG(uint64(seed), 0))
-	c.run, c.ledger = strings.ToLower(rand.Text()[:8]), map[string]conformance.Entry{}
+	c.random = rand.New(rand.NewPCG(uint64(seed), 0))
+	c.ledger = map[string]conformance.Entry{}
 	if c.target, err = t.(conformance.Killer).Divide(ctx); err != nil {
 		c.target, c.down = nil, err
 	}

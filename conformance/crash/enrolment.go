@@ -27,7 +27,7 @@ func (u *user) keptIssued(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if e.Token != u.token || e.EPS != "issued" {
+	if e.Token != u.Token || e.EPS != "issued" {
 		return violated("an acknowledged enrolment is %s", e.EPS)
 	}
 	return u.usable(ctx)

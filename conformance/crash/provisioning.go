@@ -14,7 +14,7 @@ func (k *trial) provisioning(ctx context.Context) (outcome, error) {
 	if err := u.enrol(ctx); err != nil {
 		return "", violated("a new user is not enrolled: %v", err)
 	}
-	s, err := u.request(u.code)
+	s, err := u.Request(u.RegistrationCode)
 	if err != nil {
 		return "", err
 	}
@@ -42,7 +42,7 @@ func (u *user) keptDelivered(ctx context.Context, s *oracle.Session, g oracle.Gr
 
 // consumed wants the code refused, to the same request (if there is one) and to another, and one delivery in the audit.
 func (u *user) consumed(ctx context.Context, again *oracle.Session) error {
-	fresh, err := u.request(u.code)
+	fresh, err := u.Request(u.RegistrationCode)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (u *user) consumed(ctx context.Context, again *oracle.Session) error {
 
 // recorded wants an event in the audit of the token, so many times.
 func (u *user) recorded(ctx context.Context, event string, want int) error {
-	records, err := u.target.Audit(ctx, u.token)
+	records, err := u.target.Audit(ctx, u.Token)
 	if err != nil {
 		return violated("the audit cannot be read: %v", err)
 	}
@@ -109,12 +109,12 @@ func (u *user) undelivered(ctx context.Context) (outcome, error) {
 	if err := u.recorded(ctx, "provisioned", 1); err != nil {
 		return "", err
 	}
-	u.stands(u.token, "provisioned", "active")
+	u.stands(u.Token, "provisioned", "active")
 	// The rules reissue a code only of a token that was never delivered.
-	if _, err := u.target.Reissue(ctx, u.token); !hasStatus(err, http.StatusConflict) {
+	if _, err := u.target.Reissue(ctx, u.Token); !hasStatus(err, http.StatusConflict) {
 		return "", violated("a code for a token that was delivered is not refused as a conflict: %v", err)
 	}
-	return all, u.replaced(ctx, u.token)
+	return all, u.replaced(ctx, u.Token)
 }
 
 // wrongCode kills a server while it counts the last wrong code but one that a code bears,
@@ -154,10 +154,10 @@ func (k *trial) wrongCode(ctx context.Context) (outcome, error) {
 
 // mistypes has the phone send a wrong code behind the right locator.
 func (u *user) mistypes(ctx context.Context) error {
-	wrong := []byte(u.code)
+	wrong := []byte(u.RegistrationCode)
 	last := &wrong[len(wrong)-1]
 	*last = '0' + (*last-'0'+1)%10
-	s, err := u.request(string(wrong))
+	s, err := u.Request(string(wrong))
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (u *user) mistypes(ctx context.Context) error {
 
 // failures is how many refusals the audit has of the token.
 func (u *user) failures(ctx context.Context) (int, error) {
-	records, err := u.target.Audit(ctx, u.token)
+	records, err := u.target.Audit(ctx, u.Token)
 	if err != nil {
 		return 0, violated("the audit cannot be read: %v", err)
 	}

@@ -9,7 +9,7 @@ func (k *trial) revocation(ctx context.Context) (outcome, error) {
 		return "", err
 	}
 	var answer error
-	if err := k.kill(ctx, func() { answer = u.target.Change(ctx, u.token, "revoke") }); err != nil {
+	if err := k.kill(ctx, func() { answer = u.target.Change(ctx, u.Token, "revoke") }); err != nil {
 		return "", err
 	}
 	k.heard = answer == nil
@@ -26,7 +26,7 @@ func (k *trial) revocation(ctx context.Context) (outcome, error) {
 	if err := u.logsIn(ctx); err != nil {
 		return "", err
 	}
-	if err := u.target.Change(ctx, u.token, "revoke"); err != nil {
+	if err := u.target.Change(ctx, u.Token, "revoke"); err != nil {
 		return "", violated("the token cannot be revoked any more: %v", err)
 	}
 	return nothing, u.isRevoked(ctx)
@@ -34,8 +34,8 @@ func (k *trial) revocation(ctx context.Context) (outcome, error) {
 
 // isRevoked wants the next OTP refused.
 func (u *user) isRevoked(ctx context.Context) error {
-	u.stands(u.token, "revoked", "revoked")
-	accepted, err := u.accepted(ctx, u.next)
+	u.stands(u.Token, "revoked", "revoked")
+	accepted, err := u.accepted(ctx, u.Next)
 	switch {
 	case err != nil:
 		return violated("the OTP of a revoked token has no answer: %v", err)

@@ -3,82 +3,55 @@ package crash
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // user has a token, or is to get one.
 type user struct {
+	*people.User
 	*campaign
-	service, name    string
-	token, pin, code string
-	suite            oracle.Suite
-	grant            oracle.Grant
-	next             uint64 // counter
 }
 
 // newUser is one whom the target has never heard of.
-func (c *campaign) newUser() *user {
-	c.users++
-	return &user{campaign: c, service: c.target.Declared().Services[0], name: fmt.Sprintf("crash-%s-%d", c.run, c.users)}
-}
+func (c *campaign) newUser() *user { return &user{people.New(c.target, "crash"), c} }
 
 // enrol asks for a token. Without an error it is acknowledged.
 func (u *user) enrol(ctx context.Context) error {
-	e, err := u.target.Enrol(ctx, conformance.EnrolRequest{Service: u.service, User: u.name})
-	if err != nil {
+	if err := u.Enrol(ctx, conformance.EnrolRequest{}); err != nil {
 		return err
 	}
-	u.token, u.pin, u.code = e.Token, e.PIN, e.RegistrationCode
-	u.fresh(u.token, "issued")
+	u.fresh(u.Token, "issued")
 	return nil
-}
-
-// request is what the user's phone sends.
-func (u *user) request(code string) (*oracle.Session, error) {
-	return oracle.Build(u.target.Pinned(), code, u.service)
 }
 
 // post sends a request and opens the answer: an oracle.Refusal where the EPS has refused.
 func (u *user) post(ctx context.Context, s *oracle.Session) (oracle.Grant, error) {
-	answer, err := u.target.Provision(ctx, "", s.Body)
-	if err != nil {
-		return oracle.Grant{}, err
-	}
-	return s.Open(answer.Body, time.Now())
+	_, g, err := people.Post(ctx, u.target, "", s)
+	return g, err
 }
 
 // provision brings the token to the phone. Without an error the delivery is acknowledged.
 func (u *user) provision(ctx context.Context) error {
-	s, err := u.request(u.code)
-	if err != nil {
+	if err := u.Provision(ctx); err != nil {
 		return err
 	}
-	g, err := u.post(ctx, s)
-	if err != nil {
-		return err
-	}
-	return u.has(g)
+	u.fresh(u.Token, "provisioned")
+	return nil
 }
 
 // has is the phone with its token.
-func (u *user) has(g oracle.Grant) (err error) {
-	u.grant, u.next = g, g.Counter
-	u.suite, err = oracle.ParseSuite(g.Suite)
-	u.fresh(u.token, "provisioned")
-	return err
+func (u *user) has(g oracle.Grant) error {
+	u.fresh(u.Token, "provisioned")
+	return u.Has(g)
 }
-
-// otp is the OTP of a counter.
-func (u *user) otp(counter uint64) (string, error) { return u.grant.OTP(u.pin, counter) }
 
 // submit gives what the authentication server says to an OTP; an error is no answer.
 func (u *user) submit(ctx context.Context, otp string) (accepted bool, err error) {
-	v, err := u.target.Validate(ctx, u.service, u.name, otp)
+	v, err := u.target.Validate(ctx, u.Service, u.Name, otp)
 	if err == nil && v.Status != http.StatusOK {
 		err = &conformance.Refused{Status: v.Status}
 	}
@@ -87,7 +60,7 @@ func (u *user) submit(ctx context.Context, otp string) (accepted bool, err error
 
 // accepted says whether the OTP of a counter is.
 func (u *user) accepted(ctx context.Context, counter uint64) (bool, error) {
-	otp, err := u.otp(counter)
+	otp, err := u.OTP(counter)
 	if err != nil {
 		return false, err
 	}
@@ -116,14 +89,14 @@ func (u *user) usable(ctx context.Context) error {
 
 // logsIn wants the next OTP accepted.
 func (u *user) logsIn(ctx context.Context) error {
-	ok, err := u.accepted(ctx, u.next)
+	ok, err := u.accepted(ctx, u.Next)
 	switch {
 	case err != nil:
 		return violated("the next OTP has no answer: %v", err)
 	case !ok:
 		return violated("the next OTP is refused")
 	}
-	u.next++
+	u.Next++
 	return nil
 }
 
@@ -152,7 +125,7 @@ func (u *user) entries(ctx context.Context) ([]conformance.Entry, error) {
 	}
 	var own []conformance.Entry
 	for _, e := range books {
-		if e.User != u.name || e.Service != u.service {
+		if e.User != u.Name || e.Service != u.Service {
 			continue
 		}
 		if err := agreed(e); err != nil {

@@ -11,11 +11,11 @@ func (k *trial) validation(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return "", err
 	}
-	otp, err := u.otp(u.next)
+	otp, err := u.OTP(u.Next)
 	if err != nil {
 		return "", err
 	}
-	u.next++
+	u.Next++
 	var accepted bool
 	var answer error
 	if err := k.kill(ctx, func() { accepted, answer = u.submit(ctx, otp) }); err != nil {
@@ -79,8 +79,8 @@ func (k *trial) wrongOTP(ctx context.Context) (outcome, error) {
 
 // staysLocked wants the right OTP refused.
 func (u *user) staysLocked(ctx context.Context) error {
-	u.stands(u.token, "provisioned", "locked")
-	accepted, err := u.accepted(ctx, u.next)
+	u.stands(u.Token, "provisioned", "locked")
+	accepted, err := u.accepted(ctx, u.Next)
 	switch {
 	case err != nil:
 		return violated("the right OTP of a locked token has no answer: %v", err)
@@ -106,14 +106,14 @@ func (u *user) guessesInVain(ctx context.Context) error {
 func (u *user) guesses(ctx context.Context) (bool, error) {
 	near := map[string]bool{}
 	for i := range uint64(2*u.target.Declared().LookAhead + 2) {
-		otp, err := u.otp(u.next + i)
+		otp, err := u.OTP(u.Next + i)
 		if err != nil {
 			return false, err
 		}
 		near[otp] = true
 	}
 	for n := 0; ; n++ {
-		if otp := fmt.Sprintf("%0*d", u.suite.Digits, n); !near[otp] {
+		if otp := fmt.Sprintf("%0*d", u.Suite.Digits, n); !near[otp] {
 			return u.submit(ctx, otp)
 		}
 	}

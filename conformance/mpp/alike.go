@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // alike holds the specs on what else could tell refusals apart, beside their bytes.
@@ -39,7 +40,7 @@ type work struct {
 // known one. It looks again while they differ, as a busy machine can delay one of them.
 func (e eps) worksAlike(ctx context.Context) {
 	var unknown, known *work
-	for _, c := range []customer{e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)} { // before the first look: an enrolment has an aftermath
+	for _, c := range []people.User{e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)} { // before the first look: an enrolment has an aftermath
 		for _, wrong := range e.wrongCodes(c, looks) {
 			unknown = unknown.least(e.workFor(ctx, try{"a well-formed locator that nobody has", e.request(elsewhere(c)).Body}))
 			known = known.least(e.workFor(ctx, wrong))
@@ -57,12 +58,12 @@ func (e eps) worksAlike(ctx context.Context) {
 }
 
 // elsewhere gives the code of c another locator, of the same letters.
-func elsewhere(c customer) customer {
-	letters := []byte(c.locator())
+func elsewhere(c people.User) people.User {
+	letters := []byte(c.Locator())
 	for same := slices.Clone(letters); slices.Equal(same, letters); {
 		rand.Shuffle(len(letters), func(i, j int) { letters[i], letters[j] = letters[j], letters[i] })
 	}
-	c.RegistrationCode = string(letters) + "-" + c.digits()
+	c.RegistrationCode = string(letters) + "-" + c.Digits()
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 func audited(t conformance.Target) {
@@ -35,7 +36,7 @@ func audited(t conformance.Target) {
 }
 
 // records gives the events in the audit of a token.
-func (e eps) records(ctx context.Context, c customer) []string {
+func (e eps) records(ctx context.Context, c people.User) []string {
 	GinkgoHelper()
 	entries, err := e.Target.(conformance.Auditor).Audit(ctx, c.Token)
 	Expect(err).NotTo(HaveOccurred(), "audit of a token")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 func block(t conformance.Target) {
@@ -25,7 +26,7 @@ func block(t conformance.Target) {
 }
 
 // padded are requests whose S is right and whose RSA block is not.
-func (e eps) padded(c customer) []try {
+func (e eps) padded(c people.User) []try {
 	GinkgoHelper()
 	p := e.Pinned()
 	size := p.Key.Size()

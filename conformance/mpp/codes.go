@@ -12,6 +12,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // parallel is how many phones use one code at once; then fourEach use each of several,
@@ -55,7 +56,7 @@ func (e eps) needsCode(ctx context.Context) {
 func (e eps) deliversOnce(ctx context.Context) {
 	from := sources(parallel)
 	e.expectOneEach(ctx, from, e.enrol(ctx))
-	var several []customer
+	var several []people.User
 	for range severalCodes {
 		several = append(several, e.enrol(ctx))
 	}
@@ -74,23 +75,23 @@ func (e eps) takesUntilExpiry(ctx context.Context) {
 }
 
 func (e eps) givesItsOwn(ctx context.Context) {
-	customers := []customer{e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)}
-	tries := e.injections(customers[0])
+	users := []people.User{e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)}
+	tries := e.injections(users[0])
 	e.expectRefused(ctx, tries...)
-	slices.Reverse(customers)
-	for _, c := range customers {
+	slices.Reverse(users)
+	for _, c := range users {
 		e.expectDelivered(ctx, c, "a code among several")
 	}
 	conformance.Observe("%d codes gave each its own token; %d requests with unknown, misspelt or foreign locators and with quotes, wildcards and comments got the uniform refusal",
-		len(customers), len(tries))
+		len(users), len(tries))
 }
 
-// expectOneEach has the phones of all customers, as many of each, ask at the same time.
-func (e eps) expectOneEach(ctx context.Context, from []string, customers ...customer) {
+// expectOneEach has the phones of all users, as many of each, ask at the same time.
+func (e eps) expectOneEach(ctx context.Context, from []string, users ...people.User) {
 	GinkgoHelper()
 	sessions, bodies := make([]session, len(from)), make([][]byte, len(from))
 	for i := range from {
-		sessions[i] = e.honest(customers[i*len(customers)/len(from)])
+		sessions[i] = e.honest(users[i*len(users)/len(from)])
 		bodies[i] = sessions[i].Sent()
 	}
 	delivered := map[string]int{}
@@ -102,16 +103,16 @@ func (e eps) expectOneEach(ctx context.Context, from []string, customers ...cust
 			refused = append(refused, a)
 		}
 	}
-	for _, c := range customers {
-		Expect(delivered[c.Token]).To(Equal(1), "deliveries of a code that %d of %d parallel phones use", len(from)/len(customers), len(from))
+	for _, c := range users {
+		Expect(delivered[c.Token]).To(Equal(1), "deliveries of a code that %d of %d parallel phones use", len(from)/len(users), len(from))
 		Expect(e.state(ctx, c)).To(Equal(conformance.Public("provisioned")), "state of the token")
 	}
 	Expect(refused).To(HaveEach(e.beRefused(refused[0].Header)), "the tries that lost")
 }
 
-// withoutCode gives requests of every kind that lacks a code, and the customers who
+// withoutCode gives requests of every kind that lacks a code, and the users who
 // still wait for their token, the first of them with a code that is live.
-func (e eps) withoutCode(ctx context.Context) ([]try, []customer) {
+func (e eps) withoutCode(ctx context.Context) ([]try, []people.User) {
 	GinkgoHelper()
 	live, guessed, elsewhere, mixed := e.enrol(ctx), e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)
 	expired, old, used, revoked := e.enrol(ctx, validFor(time.Hour)), e.enrol(ctx), e.enrol(ctx), e.enrol(ctx)
@@ -121,21 +122,21 @@ func (e eps) withoutCode(ctx context.Context) ([]try, []customer) {
 	Expect(err).NotTo(HaveOccurred(), "another code for a token")
 	conformance.SetClock(e.Target, expired.Expires.Add(time.Minute))
 
-	elsewhere.service = e.Declared().Services[1]
-	mixed.RegistrationCode = mixed.locator() + "-" + live.digits()
+	elsewhere.Service = e.Declared().Services[1]
+	mixed.RegistrationCode = mixed.Locator() + "-" + live.Digits()
 	tries := e.wrongCodes(guessed, 1)
-	for what, c := range map[string]customer{
+	for what, c := range map[string]people.User{
 		"an expired code": expired, "a used code": used, "the code of a revoked token": revoked,
 		"a code that another has replaced": old, "a code of another service": elsewhere,
 		"the code of another user behind one's own locator": mixed,
 	} {
 		tries = append(tries, try{what, e.request(c).Body})
 	}
-	return tries, []customer{live, guessed, elsewhere, mixed, expired, old}
+	return tries, []people.User{live, guessed, elsewhere, mixed, expired, old}
 }
 
 // injections ask the database for more than a locator.
-func (e eps) injections(c customer) []try {
+func (e eps) injections(c people.User) []try {
 	GinkgoHelper()
 	var tries []try
 	add := func(what, locator, code string) {
@@ -143,13 +144,13 @@ func (e eps) injections(c customer) []try {
 		tries = append(tries, try{what, s.Body})
 	}
 	for _, locator := range []string{"' OR 1=1", "%%%%%%%%", "________", "';--    ", `\' OR 1#`, "\x00\x00\x00\x00\x00\x00\x00\x00"} {
-		add("the locator "+fmt.Sprintf("%q", locator), locator, c.digits())
+		add("the locator "+fmt.Sprintf("%q", locator), locator, c.Digits())
 	}
-	add("a locator in small letters", strings.ToLower(c.locator()), c.digits())
-	add("a locator cut short", c.locator()[:7], c.digits())
-	add("an unknown locator", "UUUUUUUU", c.digits())
-	add("a wildcard for the code", c.locator(), strings.Repeat("%", len(c.digits())))
-	add("a wrong code behind a known locator", c.locator(), rotated(c.digits()))
+	add("a locator in small letters", strings.ToLower(c.Locator()), c.Digits())
+	add("a locator cut short", c.Locator()[:7], c.Digits())
+	add("an unknown locator", "UUUUUUUU", c.Digits())
+	add("a wildcard for the code", c.Locator(), strings.Repeat("%", len(c.Digits())))
+	add("a wrong code behind a known locator", c.Locator(), rotated(c.Digits()))
 	return tries
 }
 

@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 func denial(t conformance.Target) {
 	It("lets no stranger lock the users out", conformance.Claims("ATK-14"), func(ctx SpecContext) {
 		e := open(t)
-		users := make([]customer, bystanders)
+		users := make([]people.User, bystanders)
 		for i := range users {
 			users[i] = e.enrol(ctx)
 		}
@@ -44,7 +45,7 @@ func denial(t conformance.Target) {
 
 // strangers hand in wrong OTPs for users, more than lock a token, on the listener of the
 // authentication server.
-func (e eps) strangers(ctx context.Context, users []customer) int {
+func (e eps) strangers(ctx context.Context, users []people.User) int {
 	GinkgoHelper()
 	asked := 0
 	for _, s := range e.Target.(conformance.Listeners).Surfaces() {
@@ -53,7 +54,7 @@ func (e eps) strangers(ctx context.Context, users []customer) int {
 		}
 		for _, u := range users {
 			for range e.Declared().LockAfter + 1 {
-				body := fmt.Appendf(nil, `{"service":%q,"user":%q,"otp":"000000"}`, u.service, u.user)
+				body := fmt.Appendf(nil, `{"service":%q,"user":%q,"otp":"000000"}`, u.Service, u.Name)
 				status(ctx, s.Stranger, s, conformance.Route{Method: http.MethodPost, Path: "/v1/validate", ContentType: "application/json", Body: body})
 				asked++
 			}
@@ -68,7 +69,7 @@ func (e eps) flooded(ctx context.Context, do func()) time.Duration {
 	var took atomic.Int64
 	bodies := make([][]byte, floods)
 	for i := range bodies {
-		bodies[i] = e.request(customer{service: e.Declared().Services[0]}.guessing()).Body
+		bodies[i] = e.request(guessing(*e.newUser())).Body
 	}
 	sideBySide(
 		func() { e.send(ctx, bodies...) },
@@ -82,8 +83,8 @@ func (e eps) flooded(ctx context.Context, do func()) time.Duration {
 	return time.Duration(took.Load())
 }
 
-// guessing gives a customer a code that looks like one, and that nobody has.
-func (c customer) guessing() customer {
+// guessing gives a user a code that looks like one, and that nobody has.
+func guessing(c people.User) people.User {
 	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ" // Crockford's
 	locator := make([]byte, 8)
 	rand.Read(locator) // never fails
@@ -95,14 +96,14 @@ func (c customer) guessing() customer {
 }
 
 // expectAllIn has each user provision his phone and log in.
-func (e eps) expectAllIn(ctx context.Context, users []customer) {
+func (e eps) expectAllIn(ctx context.Context, users []people.User) {
 	GinkgoHelper()
 	for _, u := range users {
 		_, grant, err := e.provision(ctx, e.request(u))
 		Expect(err).NotTo(HaveOccurred(), "failures of strangers disturb a user: his phone gets no token")
 		otp, err := grant.OTP(u.PIN, grant.Counter)
 		Expect(err).NotTo(HaveOccurred(), "an OTP on the phone")
-		v, err := e.Target.(conformance.Validator).Validate(ctx, u.service, u.user, otp)
+		v, err := e.Target.(conformance.Validator).Validate(ctx, u.Service, u.Name, otp)
 		Expect(err).NotTo(HaveOccurred(), "validation")
 		Expect(v.Accepted).To(BeTrue(), "failures of strangers disturb a user: his OTP is refused")
 	}

@@ -29,10 +29,10 @@ func derivations(t conformance.Target) {
 		e, tracer := open(t), t.(conformance.HSMTracer)
 		mark := tracer.Mark()
 		c := e.enrol(ctx)
-		_, grant := e.expectDelivered(ctx, c, "an enrolled customer")
+		_, grant := e.expectDelivered(ctx, c, "an enrolled user")
 		otp, err := grant.OTP(c.PIN, grant.Counter)
 		Expect(err).NotTo(HaveOccurred(), "an OTP on the phone")
-		v, err := t.(conformance.Validator).Validate(ctx, c.service, c.user, otp)
+		v, err := t.(conformance.Validator).Validate(ctx, c.Service, c.Name, otp)
 		Expect(err).NotTo(HaveOccurred(), "validation")
 		Expect(v.Accepted).To(BeTrue(), "the OTP is refused")
 		made := map[string]int{}

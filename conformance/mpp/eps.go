@@ -2,10 +2,8 @@ package mpp
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // eps is the target as bank and phones see it.
@@ -82,41 +81,28 @@ func (e eps) size() int {
 	return oracle.ResponseSize
 }
 
-// customer is an enrolled user, with what the bank has told him.
-type customer struct {
-	conformance.Enrolled
-	service, user string
-}
+// newUser is one who has not been enrolled. In this family a user is a value: a copy with
+// another code or service is somebody who guesses.
+func (e eps) newUser() *people.User { return people.New(e, "mpp") }
 
-// locator and digits are the two parts of his registration code. In v1 there is no locator.
-func (c customer) locator() string {
-	l, _, found := strings.Cut(c.RegistrationCode, "-")
-	if !found {
-		return ""
-	}
-	return l
-}
-func (c customer) digits() string { return strings.TrimPrefix(c.RegistrationCode, c.locator()+"-") }
-
-// wishing is what is asked for a customer that nobody else has.
-func (e eps) wishing() conformance.EnrolRequest {
-	r := conformance.EnrolRequest{Service: e.Declared().Services[0], User: "mpp-" + strings.ToLower(rand.Text()[:16])}
+// wish is what the bank asks for, so that a phone of the version can use it.
+func (e eps) wish() (r conformance.EnrolRequest) {
 	if e.version == 1 {
 		r.MPP = 1
 	}
 	return r
 }
 
-// enrol makes that customer.
-func (e eps) enrol(ctx context.Context, wishes ...func(*conformance.EnrolRequest)) customer {
+// enrol makes a user whom nobody else has.
+func (e eps) enrol(ctx context.Context, wishes ...func(*conformance.EnrolRequest)) people.User {
 	GinkgoHelper()
-	r := e.wishing()
-	for _, wish := range wishes {
-		wish(&r)
+	r := e.wish()
+	for _, more := range wishes {
+		more(&r)
 	}
-	made, err := e.Enrol(ctx, r)
-	Expect(err).NotTo(HaveOccurred(), "enrolment")
-	return customer{made, r.Service, r.User}
+	u := e.newUser()
+	Expect(u.Enrol(ctx, r)).To(Succeed(), "enrolment")
+	return *u
 }
 
 func validFor(d time.Duration) func(*conformance.EnrolRequest) {
@@ -124,9 +110,9 @@ func validFor(d time.Duration) func(*conformance.EnrolRequest) {
 }
 
 // request is that of an honest phone, but for the knobs.
-func (e eps) request(c customer, knobs ...func(*oracle.Request)) *oracle.Session {
+func (e eps) request(c people.User, knobs ...func(*oracle.Request)) *oracle.Session {
 	GinkgoHelper()
-	s, err := oracle.Build(e.Pinned(), c.RegistrationCode, c.service, knobs...)
+	s, err := oracle.Build(e.Pinned(), c.RegistrationCode, c.Service, knobs...)
 	if err != nil {
 		conformance.Broken("the phone cannot build its request: %v", err)
 	}
@@ -134,9 +120,9 @@ func (e eps) request(c customer, knobs ...func(*oracle.Request)) *oracle.Session
 }
 
 // literal is that of an honest phone of MPP v1, but for the knobs.
-func (e eps) literal(c customer, knobs ...func(*oracle.LiteralRequest)) *oracle.LiteralSession {
+func (e eps) literal(c people.User, knobs ...func(*oracle.LiteralRequest)) *oracle.LiteralSession {
 	GinkgoHelper()
-	s, err := oracle.BuildLiteral(e.Pinned(), c.RegistrationCode, c.service, knobs...)
+	s, err := oracle.BuildLiteral(e.Pinned(), c.RegistrationCode, c.Service, knobs...)
 	if err != nil {
 		conformance.Broken("the phone cannot build its request: %v", err)
 	}
@@ -144,7 +130,7 @@ func (e eps) literal(c customer, knobs ...func(*oracle.LiteralRequest)) *oracle.
 }
 
 // honest is the request of an honest phone of the version.
-func (e eps) honest(c customer) session {
+func (e eps) honest(c people.User) session {
 	GinkgoHelper()
 	if e.version == 1 {
 		return e.literal(c)
@@ -153,12 +139,7 @@ func (e eps) honest(c customer) session {
 }
 
 // now is the time of the target where it can be told, else the machine's.
-func (e eps) now() time.Time {
-	if clock, ok := e.Target.(conformance.Clock); ok {
-		return clock.Now()
-	}
-	return time.Now()
-}
+func (e eps) now() time.Time { return conformance.Now(e.Target) }
 
 // Phones call from addresses of their own, perSource requests from each, so that the
 // limit on failures of an address delays nobody.
@@ -211,13 +192,13 @@ func (e eps) provision(ctx context.Context, s session) (conformance.Answer, orac
 	return answer, grant, err
 }
 
-// expectDelivered provisions a customer who ought to succeed.
-func (e eps) expectDelivered(ctx context.Context, c customer, what string) (conformance.Answer, oracle.Grant) {
+// expectDelivered provisions a user who ought to succeed.
+func (e eps) expectDelivered(ctx context.Context, c people.User, what string) (conformance.Answer, oracle.Grant) {
 	GinkgoHelper()
 	return e.expectAccepted(ctx, c, e.honest(c), what)
 }
 
-func (e eps) expectAccepted(ctx context.Context, c customer, s session, what string) (conformance.Answer, oracle.Grant) {
+func (e eps) expectAccepted(ctx context.Context, c people.User, s session, what string) (conformance.Answer, oracle.Grant) {
 	GinkgoHelper()
 	answer, grant, err := e.provision(ctx, s)
 	Expect(err).NotTo(HaveOccurred(), "%s: the phone does not accept the answer", what)
@@ -226,7 +207,7 @@ func (e eps) expectAccepted(ctx context.Context, c customer, s session, what str
 	return answer, grant
 }
 
-func (e eps) state(ctx context.Context, c customer) conformance.Public {
+func (e eps) state(ctx context.Context, c people.User) conformance.Public {
 	GinkgoHelper()
 	state, err := e.Status(ctx, c.Token)
 	Expect(err).NotTo(HaveOccurred(), "state of a token")

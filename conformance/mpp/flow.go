@@ -10,13 +10,14 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // story is one provisioning, and what was to be seen of it. Its steps are judged apart,
 // so none of it asserts.
 type story struct {
 	eps
-	who     customer
+	who     people.User
 	session session
 	answer  conformance.Answer
 	grant   oracle.Grant
@@ -25,7 +26,7 @@ type story struct {
 	err     error
 }
 
-// tell provisions one customer by a version of the protocol.
+// tell provisions one user by a version of the protocol.
 func tell(ctx context.Context, t conformance.Target, version int) story {
 	GinkgoHelper()
 	e := eps{t, t.(conformance.Enroller), t.(conformance.Provisioner), version}
@@ -61,8 +62,8 @@ func flow(t conformance.Target, p conformance.Profile) {
 
 		It("3: takes keys and code in one block under its public key", conformance.Claims("ST-6.3-3"), func() {
 			s.expectOpened()
-			Expect(s.session.Sent()).NotTo(containBytes(s.who.locator()), "the locator is in the request in clear")
-			Expect(s.session.Sent()).NotTo(containBytes(s.who.digits()), "the code is in the request in clear")
+			Expect(s.session.Sent()).NotTo(containBytes(s.who.Locator()), "the locator is in the request in clear")
+			Expect(s.session.Sent()).NotTo(containBytes(s.who.Digits()), "the code is in the request in clear")
 			conformance.Observe("a request of %d bytes with one RSA block of %d; neither part of the registration code is in it in clear",
 				len(s.session.Sent()), s.Pinned().Key.Size())
 		})
@@ -81,7 +82,7 @@ func flow(t conformance.Target, p conformance.Profile) {
 			s.expectOpened()
 			Expect(s.grant.Token == s.who.Token).To(BeTrue(), "the grant names the token that was enrolled")
 			Expect(s.state(ctx, s.who)).To(Equal(conformance.Public("provisioned")), "state of the token")
-			conformance.Observe("the grant names the token of the customer's enrolment, which is now provisioned")
+			conformance.Observe("the grant names the token of the user's enrolment, which is now provisioned")
 		})
 
 		It("6: encrypts the token again under K1, then authenticates it under K2", conformance.Claims("ST-6.3-6"), func() {

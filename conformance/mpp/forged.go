@@ -10,6 +10,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // parts takes a request to pieces without understanding them.
@@ -103,7 +104,7 @@ func respelt(body []byte) []try {
 }
 
 // versions are honest requests of phones that do not speak version 2, or claim another.
-func (e eps) versions(c customer) []try {
+func (e eps) versions(c people.User) []try {
 	GinkgoHelper()
 	var tries []try
 	for _, v := range []struct {
@@ -117,7 +118,7 @@ func (e eps) versions(c customer) []try {
 }
 
 // paddings are sealed boxes whose plain text is not what PROTOCOL.md §4 says.
-func (e eps) paddings(c customer) []try {
+func (e eps) paddings(c people.User) []try {
 	GinkgoHelper()
 	var tries []try
 	for what, rewrite := range map[string]func([]byte) []byte{

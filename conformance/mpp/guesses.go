@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // racing is how many wrong codes are tried at once beside the right one.
@@ -46,7 +47,7 @@ func (e eps) killsGuessed(ctx context.Context) {
 }
 
 // race sends wrong codes and the right one at once, and says whether that one was granted.
-func (e eps) race(ctx context.Context, c customer) (won bool) {
+func (e eps) race(ctx context.Context, c people.User) (won bool) {
 	GinkgoHelper()
 	right := e.request(c)
 	bodies := [][]byte{right.Body}
@@ -60,7 +61,7 @@ func (e eps) race(ctx context.Context, c customer) (won bool) {
 	return err == nil
 }
 
-func (e eps) rightAfter(c customer, failures int) try {
+func (e eps) rightAfter(c people.User, failures int) try {
 	GinkgoHelper()
 	return try{fmt.Sprintf("the right code after %d failures", failures), e.request(c).Body}
 }
@@ -95,11 +96,11 @@ func sideBySide(all ...func()) {
 }
 
 // wrongCodes gives n requests with wrong codes behind the locator of c, no two the same.
-func (e eps) wrongCodes(c customer, n int) []try {
+func (e eps) wrongCodes(c people.User, n int) []try {
 	GinkgoHelper()
-	right, err := strconv.ParseUint(c.digits(), 10, 64)
+	right, err := strconv.ParseUint(c.Digits(), 10, 64)
 	Expect(err).NotTo(HaveOccurred(), "the digits of a code")
-	digits := len(c.digits())
+	digits := len(c.Digits())
 	space := uint64(math.Pow10(digits))
 	if uint64(n) >= space {
 		conformance.Broken("there are no %d wrong codes of %d digits", n, digits)
@@ -107,7 +108,7 @@ func (e eps) wrongCodes(c customer, n int) []try {
 	var tries []try
 	for i := range uint64(n) {
 		wrong := c
-		wrong.RegistrationCode = fmt.Sprintf("%s-%0*d", c.locator(), digits, (right+1+i)%space)
+		wrong.RegistrationCode = fmt.Sprintf("%s-%0*d", c.Locator(), digits, (right+1+i)%space)
 		tries = append(tries, try{"a wrong code behind a known locator", e.request(wrong).Body})
 	}
 	return tries

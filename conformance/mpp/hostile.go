@@ -10,6 +10,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 func changed(t conformance.Target, p conformance.Profile) {
@@ -58,7 +59,7 @@ func changed(t conformance.Target, p conformance.Profile) {
 const maxRequest = 4096
 
 // expectNewest: a phone that also speaks an older version is not talked down to it.
-func (e eps) expectNewest(ctx context.Context, c customer) {
+func (e eps) expectNewest(ctx context.Context, c people.User) {
 	GinkgoHelper()
 	s := e.request(c, func(r *oracle.Request) { r.Lowest = 1 })
 	e.expectAccepted(ctx, c, s, "a phone that speaks versions 1 and 2")

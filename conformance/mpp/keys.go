@@ -10,6 +10,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 func keys(t conformance.Target) {
@@ -43,7 +44,7 @@ func keys(t conformance.Target) {
 func point(answer []byte) []byte { return answer[3+134-65 : 3+134] }
 
 // lengths are requests whose S is no key.
-func (e eps) lengths(c customer) []try {
+func (e eps) lengths(c people.User) []try {
 	GinkgoHelper()
 	var tries []try
 	for _, n := range []int{0, 1, 8, 15, 17, 31, 33, 64} {

@@ -14,6 +14,7 @@ import (
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/hunt"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 func literalFlow(t conformance.Target, p conformance.Profile) {
@@ -31,7 +32,7 @@ func literalFlow(t conformance.Target, p conformance.Profile) {
 
 		It("3: takes keys and code in one block under its public key (v1)", conformance.Claims("ST-6.3-3"), func() {
 			s.expectOpened()
-			for what, secret := range map[string][]byte{"K1": sent().Request.K1, "K2": sent().Request.K2, "the code": []byte(s.who.digits())} {
+			for what, secret := range map[string][]byte{"K1": sent().Request.K1, "K2": sent().Request.K2, "the code": []byte(s.who.Digits())} {
 				Expect(s.session.Sent()).NotTo(containBytes(string(secret)), "%s is in the request in clear", what)
 			}
 			Expect(sent().Block).To(HaveLen(s.Pinned().V1.Key.Size()), "length of the RSA block")
@@ -52,7 +53,7 @@ func literalFlow(t conformance.Target, p conformance.Profile) {
 			s.expectOpened()
 			Expect(s.grant.Token == s.who.Token).To(BeTrue(), "the grant names the token that was enrolled")
 			Expect(s.state(ctx, s.who)).To(Equal(conformance.Public("provisioned")), "state of the token")
-			conformance.Observe("v1: by a code of digits alone; the grant names the token of the customer's enrolment, which is now provisioned")
+			conformance.Observe("v1: by a code of digits alone; the grant names the token of the user's enrolment, which is now provisioned")
 		})
 
 		It("6: encrypts the token again under K1, then authenticates it under K2 (v1)", conformance.Claims("ST-6.3-6"), func() {
@@ -99,7 +100,7 @@ func literalRequests(t conformance.Target) {
 		e := openV1(t)
 		c := e.enrol(ctx)
 		s, guess := e.literal(c), c
-		guess.RegistrationCode = rotated(c.digits())
+		guess.RegistrationCode = rotated(c.Digits())
 		e.expectRefused(ctx, try{"a phone without the code", e.literal(guess).Body})
 		answer, grant := e.expectAccepted(ctx, c, s, "the phone with the code")
 		e.expectRefused(ctx, try{"the same request again (v1)", s.Body})
@@ -123,7 +124,7 @@ func literalRequests(t conformance.Target) {
 		one := e.literal(a)
 		tries := e.literallyChanged(one.Body, e.literal(b).Body)
 		stripped := newer
-		stripped.RegistrationCode = newer.digits()
+		stripped.RegistrationCode = newer.Digits()
 		tries = append(tries, try{"the digits of a code of version 2, without its locator", e.literal(stripped).Body},
 			try{"a request of version 2", e.request(newer).Body})
 		expectUnchanged(ctx, t, func() {
@@ -160,7 +161,7 @@ func (e eps) expectKeptFrom(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred(), "TOK")
 	tape := []hunt.Place{{Name: "the request", Data: s.Body}, {Name: "the answer", Data: answer.Body}, {Name: "its headers", Data: []byte(headers(answer.Header))}}
 	hunt.For(
-		hunt.Digits("the PIN", c.PIN), hunt.Digits("the digits of the code", c.digits()),
+		hunt.Digits("the PIN", c.PIN), hunt.Digits("the digits of the code", c.Digits()),
 		hunt.Bytes("K1", s.Request.K1), hunt.Bytes("K2", s.Request.K2),
 		hunt.Bytes("C", grant.Inner().C), hunt.Bytes("TOK", tok),
 	).ExpectNothing(tape)
@@ -168,7 +169,7 @@ func (e eps) expectKeptFrom(ctx context.Context) {
 }
 
 // degenerate are requests whose keys are no two good ones.
-func (e eps) degenerate(c customer) []try {
+func (e eps) degenerate(c people.User) []try {
 	GinkgoHelper()
 	var tries []try
 	for what, knob := range map[string]func(*oracle.LiteralRequest){
@@ -190,7 +191,7 @@ func (e eps) degenerate(c customer) []try {
 }
 
 // literallyPadded are requests whose secrets are right and whose RSA block is not.
-func (e eps) literallyPadded(c customer) []try {
+func (e eps) literallyPadded(c people.User) []try {
 	GinkgoHelper()
 	p := e.Pinned()
 	key, size := p.V1.Key, p.V1.Key.Size()

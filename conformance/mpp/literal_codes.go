@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // literalFields takes a request of MPP v1 to pieces.
@@ -52,9 +53,9 @@ func (e eps) needsLiteralCode(ctx context.Context) {
 	_, err := e.Reissue(ctx, old.Token)
 	Expect(err).NotTo(HaveOccurred(), "another code for a token")
 	conformance.SetClock(e.Target, expired.Expires.Add(time.Minute))
-	elsewhere.service = e.Declared().Services[1]
+	elsewhere.Service = e.Declared().Services[1]
 	tries := e.wrongLiteralCodes(live, 1)
-	for what, c := range map[string]customer{
+	for what, c := range map[string]people.User{
 		"an expired code": expired, "a used code": used, "the code of a revoked token": revoked,
 		"a code that another has replaced": old, "a code of another service": elsewhere,
 	} {
@@ -65,7 +66,7 @@ func (e eps) needsLiteralCode(ctx context.Context) {
 	granted, _ := e.expectDelivered(ctx, live, "the right request after the wrong ones (v1)")
 	Expect(conformance.Public(headers(granted.Header))).To(Equal(conformance.Public(headers(answers[0].Header))), "headers of a grant and of a refusal (v1)")
 	Expect(granted.Body).To(HaveLen(len(answers[0].Body)), "a grant and a refusal have one length (v1)")
-	for _, c := range []customer{elsewhere, expired, old} {
+	for _, c := range []people.User{elsewhere, expired, old} {
 		Expect(e.state(ctx, c)).To(Equal(conformance.Public("issued")), "state of a token after a refusal (v1)")
 		Expect(e.Change(ctx, c.Token, "revoke")).To(Succeed(), "revocation")
 	}
@@ -74,15 +75,15 @@ func (e eps) needsLiteralCode(ctx context.Context) {
 }
 
 // wrongLiteralCodes gives n requests with wrong codes, no two the same.
-func (e eps) wrongLiteralCodes(c customer, n int) []try {
+func (e eps) wrongLiteralCodes(c people.User, n int) []try {
 	GinkgoHelper()
-	right, err := strconv.ParseUint(c.digits(), 10, 64)
+	right, err := strconv.ParseUint(c.Digits(), 10, 64)
 	Expect(err).NotTo(HaveOccurred(), "the digits of a code")
-	space := uint64(math.Pow10(len(c.digits())))
+	space := uint64(math.Pow10(len(c.Digits())))
 	var tries []try
 	for i := range uint64(n) {
 		wrong := c
-		wrong.RegistrationCode = fmt.Sprintf("%0*d", len(c.digits()), (right+1+i)%space)
+		wrong.RegistrationCode = fmt.Sprintf("%0*d", len(c.Digits()), (right+1+i)%space)
 		tries = append(tries, try{"a wrong code (v1)", e.literal(wrong).Body})
 	}
 	return tries
@@ -136,7 +137,7 @@ func (e eps) stopsIssuing(ctx context.Context) {
 	if most > mostLive {
 		conformance.Block("%d codes may be live at once, more than the bench asks for", most)
 	}
-	var issued []customer
+	var issued []people.User
 	DeferCleanup(func(ctx SpecContext) {
 		var group errgroup.Group
 		group.SetLimit(8)
@@ -147,10 +148,9 @@ func (e eps) stopsIssuing(ctx context.Context) {
 	})
 	var refusal error
 	for len(issued) <= most && refusal == nil {
-		var made conformance.Enrolled
-		r := e.wishing()
-		if made, refusal = e.Enrol(ctx, r); refusal == nil {
-			issued = append(issued, customer{made, r.Service, r.User})
+		c := e.newUser()
+		if refusal = c.Enrol(ctx, e.wish()); refusal == nil {
+			issued = append(issued, *c)
 		}
 	}
 	Expect(len(issued)).To(BeNumerically("<=", most), "live codes without a locator, with %g guesses while one lives and %d digits (v1)", tries, d.CodeDigits)

@@ -14,7 +14,7 @@ func mutual(t conformance.Target) {
 		c := e.enrol(ctx)
 		s := e.request(c)
 		guess := c
-		guess.RegistrationCode = c.locator() + "-" + rotated(c.digits())
+		guess.RegistrationCode = c.Locator() + "-" + rotated(c.Digits())
 		e.expectRefused(ctx, try{"a phone without the code", e.request(guess).Body})
 		answer, grant := e.expectAccepted(ctx, c, s, "the phone with the code")
 		e.expectRefused(ctx, try{"the same request again", s.Body})

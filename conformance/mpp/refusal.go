@@ -42,7 +42,7 @@ func (e eps) expectRefused(ctx context.Context, tries ...try) []conformance.Answ
 // and no code more digits than are declared.
 func (e eps) unknown() session {
 	GinkgoHelper()
-	c := customer{service: e.Declared().Services[0]}
+	c := *e.newUser()
 	c.RegistrationCode = strings.Repeat("0", max(1, e.Declared().CodeDigits))
 	if e.version == 1 {
 		return e.literal(c)

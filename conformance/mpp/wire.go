@@ -21,10 +21,10 @@ func recorded(t conformance.Target) {
 		Expect(err).NotTo(HaveOccurred(), "TOK")
 		tape := []hunt.Place{{Name: "the request", Data: s.Body}, {Name: "the answer", Data: answer.Body}, {Name: "its headers", Data: []byte(headers(answer.Header))}}
 		for _, p := range tape {
-			Expect(p.Data).NotTo(containBytes(c.locator()), "the locator of the code, in clear in %s", p.Name)
+			Expect(p.Data).NotTo(containBytes(c.Locator()), "the locator of the code, in clear in %s", p.Name)
 		}
 		hunt.For(
-			hunt.Digits("the PIN", c.PIN), hunt.Digits("the digits of the code", c.digits()), hunt.Bytes("the code", []byte(c.RegistrationCode)),
+			hunt.Digits("the PIN", c.PIN), hunt.Digits("the digits of the code", c.Digits()), hunt.Bytes("the code", []byte(c.RegistrationCode)),
 			hunt.Bytes("C", grant.Inner().C), hunt.Bytes("TOK", tok), hunt.Bytes("the token's id", []byte(c.Token)),
 		).ExpectNothing(tape)
 

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
 )
 
@@ -40,7 +39,7 @@ func (s *site) gather(ctx context.Context) (*crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &crowd{walkers: []walker{&regular{person: holder}, &newcomers{site: s}, &newcomers{site: s}}}
+	c := &crowd{walkers: []walker{&regular{user: holder}, &newcomers{site: s}, &newcomers{site: s}}}
 	c.bound = 2 * s.bound()
 	c.wrong = make([]error, len(c.walkers))
 	c.begun.Add(len(c.walkers))
@@ -86,12 +85,12 @@ func (c *crowd) settle(ctx context.Context) error {
 
 // regular logs in with one OTP after the other.
 type regular struct {
-	*person
+	*user
 	open bool // the last OTP got no answer
 }
 
 func (r *regular) step(ctx context.Context) (bool, error) {
-	a, err := r.submit(ctx, r.person, r.due())
+	a, err := r.submit(ctx, r.user, r.due())
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("an OTP gets no answer: %w", err)
@@ -107,14 +106,14 @@ func (r *regular) step(ctx context.Context) (bool, error) {
 
 // settle: the OTP that got no answer may have been taken, once.
 func (r *regular) settle(ctx context.Context) error {
-	if again, err := r.accepted(ctx, r.next-1); err != nil || again {
+	if again, err := r.accepted(ctx, r.Next-1); err != nil || again {
 		return errors.Join(err, fmt.Errorf("an OTP that was accepted is accepted again: %t", again))
 	}
-	taken, err := r.accepted(ctx, r.next)
+	taken, err := r.accepted(ctx, r.Next)
 	if err != nil {
 		return err
 	}
-	r.next++
+	r.Next++
 	if !taken && !r.open {
 		return errors.New("the OTP that is due is refused")
 	}
@@ -124,7 +123,7 @@ func (r *regular) settle(ctx context.Context) error {
 // newcomers are enrolled, get their token and log in, one after the other.
 type newcomers struct {
 	*site
-	last *person
+	last *user
 	at   stage
 }
 
@@ -138,8 +137,8 @@ const (
 )
 
 func (n *newcomers) step(ctx context.Context) (bool, error) {
-	n.last, n.at = n.newPerson(), enrolling
-	a, err := n.post(ctx, "bank", "/v1/tokens", map[string]string{"service": n.last.service, "user": n.last.name})
+	n.last, n.at = n.newUser(), enrolling
+	a, err := n.post(ctx, "bank", "/v1/tokens", map[string]string{"service": n.last.Service, "user": n.last.Name})
 	if err != nil {
 		return false, fmt.Errorf("an enrolment gets no answer: %w", err)
 	}
@@ -155,7 +154,7 @@ func (n *newcomers) step(ctx context.Context) (bool, error) {
 		if errors.As(err, &refused) {
 			err = nil
 		}
-		n.forget(n.last.token) // it may be on its way
+		n.forget(n.last.Token) // it may be on its way
 		return false, err
 	}
 	n.at = nothing
@@ -173,16 +172,14 @@ func (n *newcomers) settle(ctx context.Context) error {
 		if p.provision(ctx) == nil {
 			return p.logsIn(ctx)
 		}
-		if err := n.target.Change(ctx, p.token, "revoke"); err != nil {
+		if err := n.target.Change(ctx, p.Token, "revoke"); err != nil {
 			return fmt.Errorf("a token that was lost on its way cannot be revoked: %w", err)
 		}
 		p.stands("revoked", "revoked")
 	}
-	e, err := n.target.Enrol(ctx, conformance.EnrolRequest{Service: p.service, User: p.name})
-	if err != nil {
+	if err := p.enrol(ctx); err != nil {
 		return fmt.Errorf("a user whose enrolment was cut off cannot be enrolled: %w", err)
 	}
-	p.takes(e)
 	if err := p.provision(ctx); err != nil {
 		return err
 	}

@@ -38,12 +38,12 @@ type drill struct {
 
 // cast are those whom an outage is tried on.
 type cast struct {
-	holder  *person // has a token, and hands in the OTP that is due
-	erring  *person // has a token, and hands in wrong OTPs
-	leaving *person // has a token, which the bank revokes
-	waiting *person // has a code, and wants the token
-	lacking *person // has a code, which the bank replaces
-	coming  *person // is to get a token
+	holder  *user // has a token, and hands in the OTP that is due
+	erring  *user // has a token, and hands in wrong OTPs
+	leaving *user // has a token, which the bank revokes
+	waiting *user // has a code, and wants the token
+	lacking *user // has a code, which the bank replaces
+	coming  *user // is to get a token
 }
 
 func (s *site) drill(ctx context.Context, what subject, server string) {
@@ -83,19 +83,19 @@ func (s *site) drill(ctx context.Context, what subject, server string) {
 // before gives everybody what they have.
 func (d *drill) before(ctx context.Context) {
 	c := &d.people
-	for _, p := range []**person{&c.holder, &c.erring, &c.leaving} {
+	for _, p := range []**user{&c.holder, &c.erring, &c.leaving} {
 		made, err := d.equipped(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		*p = made
 	}
-	for _, p := range []**person{&c.waiting, &c.lacking} {
+	for _, p := range []**user{&c.waiting, &c.lacking} {
 		made, err := d.enrolled(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		*p = made
 	}
-	c.coming = d.newPerson()
+	c.coming = d.newUser()
 	var err error
-	d.session, err = oracle.Build(d.target.Pinned(), c.waiting.code, c.waiting.service)
+	d.session, err = oracle.Build(d.target.Pinned(), c.waiting.RegistrationCode, c.waiting.Service)
 	Expect(err).NotTo(HaveOccurred())
 	d.objects, err = d.handles(ctx)
 	Expect(err).NotTo(HaveOccurred(), "objects in the EPS's token")
@@ -198,8 +198,8 @@ const most = 200
 // exhaust uses up the room that is left, by tokens for people who want one.
 func (d *drill) exhaust(ctx context.Context) {
 	for n := range most {
-		p := d.newPerson()
-		answer, err := d.post(ctx, "bank", "/v1/tokens", map[string]string{"service": p.service, "user": p.name})
+		p := d.newUser()
+		answer, err := d.post(ctx, "bank", "/v1/tokens", map[string]string{"service": p.Service, "user": p.Name})
 		Expect(err).NotTo(HaveOccurred(), "enrolment")
 		if answer.Status >= 300 {
 			Expect(document(answer)).To(Succeed(), "enrolment: the refusal")

@@ -2,15 +2,14 @@
 // call is answered, nothing is half done or lost, and all is well again, without a restart,
 // when the part comes back (seed 000 §2.2, §6.1).
 //
-// Start at Family. A drill (drill.go) is one outage from before it to after it; people
-// (people.go) are those whom it is tried on, and calls.go is what they try.
+// Start at Family. A drill (drill.go) is one outage from before it to after it; users
+// (user.go) are those whom it is tried on, and calls.go is what they try.
 package outage
 
 import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -86,8 +85,6 @@ func specs(t conformance.Target, p conformance.Profile) {
 type site struct {
 	target conformance.Fragile
 	down   error
-	people atomic.Int64
-	run    string
 	mu     sync.Mutex
 	ledger map[string]conformance.Entry // by token: what both sides must say of it
 }
@@ -95,7 +92,7 @@ type site struct {
 // open starts the target, once.
 func (s *site) open(ctx context.Context, t conformance.Target) error {
 	if s.target == nil && s.down == nil {
-		s.run, s.ledger = runName(), map[string]conformance.Entry{}
+		s.ledger = map[string]conformance.Entry{}
 		s.target, s.down = t.(conformance.Breaker).Fragile(ctx)
 	}
 	return s.down

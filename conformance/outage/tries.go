@@ -19,10 +19,10 @@ func (d *drill) attempts() []*attempt {
 	answered := func(conformance.Answer) error { return nil }
 	calls := []*attempt{
 		{name: "enrolment", needs: true, make: func(ctx context.Context) (conformance.Answer, error) {
-			return d.post(ctx, "bank", "/v1/tokens", map[string]string{"service": c.coming.service, "user": c.coming.name})
+			return d.post(ctx, "bank", "/v1/tokens", map[string]string{"service": c.coming.Service, "user": c.coming.Name})
 		}, done: c.coming.read},
 		{name: "status", make: func(ctx context.Context) (conformance.Answer, error) {
-			return d.exchange(ctx, "bank", http.MethodGet, "/v1/tokens/"+c.holder.token, nil)
+			return d.exchange(ctx, "bank", http.MethodGet, "/v1/tokens/"+c.holder.Token, nil)
 		}, done: answered},
 		{name: "audit", make: func(ctx context.Context) (conformance.Answer, error) {
 			return d.exchange(ctx, "bank", http.MethodGet, "/v1/audit", nil)
@@ -31,10 +31,10 @@ func (d *drill) attempts() []*attempt {
 			return d.exchange(ctx, "bank", http.MethodGet, "/v1/health", nil)
 		}, done: answered},
 		{name: "revocation", needs: eps, make: func(ctx context.Context) (conformance.Answer, error) {
-			return d.exchange(ctx, "bank", http.MethodPost, "/v1/tokens/"+c.leaving.token+"/revoke", nil)
+			return d.exchange(ctx, "bank", http.MethodPost, "/v1/tokens/"+c.leaving.Token+"/revoke", nil)
 		}, done: func(conformance.Answer) error { c.leaving.stands("revoked", "revoked"); return nil }},
 		{name: "reissue", needs: eps, make: func(ctx context.Context) (conformance.Answer, error) {
-			return d.exchange(ctx, "bank", http.MethodPost, "/v1/tokens/"+c.lacking.token+"/reissue", nil)
+			return d.exchange(ctx, "bank", http.MethodPost, "/v1/tokens/"+c.lacking.Token+"/reissue", nil)
 		}, done: c.lacking.replaced},
 		{name: "validation", needs: auth, make: func(ctx context.Context) (conformance.Answer, error) {
 			return d.submit(ctx, c.holder, c.holder.due())
@@ -72,13 +72,13 @@ func (d *drill) phone(needs bool) *attempt {
 	return a
 }
 
-func (s *site) submit(ctx context.Context, p *person, otp string) (conformance.Answer, error) {
-	return s.post(ctx, "auth", "/v1/validate", map[string]string{"service": p.service, "user": p.name, "otp": otp})
+func (s *site) submit(ctx context.Context, p *user, otp string) (conformance.Answer, error) {
+	return s.post(ctx, "auth", "/v1/validate", map[string]string{"service": p.Service, "user": p.Name, "otp": otp})
 }
 
 // due is the OTP that is accepted next.
-func (p *person) due() string {
-	otp, err := p.grant.OTP(p.pin, p.next)
+func (u *user) due() string {
+	otp, err := u.Grant.OTP(u.PIN, u.Next)
 	if err != nil {
 		return ""
 	}
@@ -86,7 +86,7 @@ func (p *person) due() string {
 }
 
 // read takes a token from the answer to an enrolment.
-func (p *person) read(a conformance.Answer) error {
+func (u *user) read(a conformance.Answer) error {
 	var e struct {
 		Token string
 		PIN   string
@@ -95,32 +95,33 @@ func (p *person) read(a conformance.Answer) error {
 	if err := json.Unmarshal(a.Body, &e); err != nil || e.PIN == "" || e.Code == "" {
 		return errors.New("an enrolment is acknowledged without PIN or code")
 	}
-	p.takes(conformance.Enrolled{Token: e.Token, PIN: e.PIN, RegistrationCode: e.Code})
+	u.Enrolled = conformance.Enrolled{Token: e.Token, PIN: e.PIN, RegistrationCode: e.Code}
+	u.stands("issued", "active")
 	return nil
 }
 
 // replaced takes the new code from the answer to a reissue.
-func (p *person) replaced(a conformance.Answer) error {
+func (u *user) replaced(a conformance.Answer) error {
 	var e struct {
 		Code string `json:"registration_code"`
 	}
 	if err := json.Unmarshal(a.Body, &e); err != nil || e.Code == "" {
 		return errors.New("a reissue is acknowledged without a code")
 	}
-	p.code = e.Code
+	u.RegistrationCode = e.Code
 	return nil
 }
 
 // judged notes what the authentication server has said to an OTP.
-func (p *person) judged(a conformance.Answer) error {
+func (u *user) judged(a conformance.Answer) error {
 	var v struct{ Accepted bool }
 	if err := json.Unmarshal(a.Body, &v); err != nil {
 		return err
 	}
 	if v.Accepted {
-		p.next++
+		u.Next++
 	} else {
-		p.failed++
+		u.failed++
 	}
 	return nil
 }
@@ -135,7 +136,7 @@ func (d *drill) holds(ctx context.Context) error {
 	if err := p.logsIn(ctx); err != nil {
 		return err
 	}
-	again, err := p.accepted(ctx, p.next-1)
+	again, err := p.accepted(ctx, p.Next-1)
 	if err != nil {
 		return err
 	}
@@ -165,23 +166,23 @@ func (d *drill) unsure() bool { return d.course != lasts }
 // leaves revokes a token that is not revoked yet; its OTPs are refused.
 func (d *drill) leaves(ctx context.Context) error {
 	p := d.people.leaving
-	state, err := d.target.Status(ctx, p.token)
+	state, err := d.target.Status(ctx, p.Token)
 	if err != nil {
 		return err
 	}
 	if state == "revoked" && d.unsure() {
 		p.stands("revoked", "revoked")
 	}
-	if d.ledger[p.token].EPS != "revoked" {
+	if d.ledger[p.Token].EPS != "revoked" {
 		if err := p.logsIn(ctx); err != nil {
 			return fmt.Errorf("a token whose revocation was refused: %w", err)
 		}
-		if err := d.target.Change(ctx, p.token, "revoke"); err != nil {
+		if err := d.target.Change(ctx, p.Token, "revoke"); err != nil {
 			return err
 		}
 		p.stands("revoked", "revoked")
 	}
-	if accepted, err := p.accepted(ctx, p.next); err != nil || accepted {
+	if accepted, err := p.accepted(ctx, p.Next); err != nil || accepted {
 		return errors.Join(err, fmt.Errorf("an OTP of a revoked token is accepted: %t", accepted))
 	}
 	return nil
@@ -190,7 +191,7 @@ func (d *drill) leaves(ctx context.Context) error {
 // opens has a code opened that did not open.
 func (d *drill) opens(ctx context.Context) error {
 	p := d.people.waiting
-	if d.ledger[p.token].EPS == "issued" {
+	if d.ledger[p.Token].EPS == "issued" {
 		if d.unsure() {
 			return (&newcomers{site: d.site, last: p, at: provisioning}).settle(ctx)
 		}
@@ -206,7 +207,7 @@ func (d *drill) replaces(ctx context.Context) error {
 	p := d.people.lacking
 	err := p.provision(ctx)
 	if err != nil && d.unsure() {
-		if p.code, err = d.target.Reissue(ctx, p.token); err == nil {
+		if p.RegistrationCode, err = d.target.Reissue(ctx, p.Token); err == nil {
 			err = p.provision(ctx)
 		}
 	}
@@ -219,12 +220,10 @@ func (d *drill) replaces(ctx context.Context) error {
 // comes gives a token to whom it was refused, and has it used.
 func (d *drill) comes(ctx context.Context) error {
 	p := d.people.coming
-	if p.token == "" {
-		e, err := d.target.Enrol(ctx, conformance.EnrolRequest{Service: p.service, User: p.name})
-		if err != nil {
+	if p.Token == "" {
+		if err := p.enrol(ctx); err != nil {
 			return fmt.Errorf("the user cannot be enrolled anew: %w", err)
 		}
-		p.takes(e)
 	}
 	if err := p.provision(ctx); err != nil {
 		return err

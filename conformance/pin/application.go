@@ -12,6 +12,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // wishes are what an application could ask for, to get a token without the PIN layer or a
@@ -55,7 +56,7 @@ func application(t conformance.Target) {
 	It("keeps the PIN layer whatever the application asks for", conformance.Claims("ST-6.1-c"), func(ctx SpecContext) {
 		var granted []*holder
 		var names []string
-		for i, h := range parallel(len(wishes), func(i int) *holder { return wished(ctx, t, i) }) {
+		for i, h := range conformance.Together(len(wishes), func(i int) *holder { return wished(ctx, t, i) }) {
 			if h != nil {
 				granted, names = append(granted, h), append(names, wishes[i].name)
 			}
@@ -71,20 +72,24 @@ func application(t conformance.Target) {
 func wished(ctx context.Context, t conformance.Target, i int) *holder {
 	GinkgoHelper()
 	wish := wishes[i]
-	h, code := enrolled(ctx, t, "application", conformance.EnrolRequest{PINDigits: solvedDigits})
+	h := enrolled(ctx, t, "application", conformance.EnrolRequest{PINDigits: solvedDigits})
 	pinned := t.(conformance.Provisioner).Pinned()
 	asked := oracle.Request{Suite: pinned.Suite}
 	if wish.knob(&asked); asked.Suite == 1 || asked.Suite == 2 {
 		pinned.Suite = asked.Suite // the phone accepts what it has asked for
 	}
-	err := h.provision(ctx, code, fmt.Sprintf("127.0.61.%d", i+1), pinned, wish.knob)
+	session, err := oracle.Build(pinned, h.RegistrationCode, h.Service, wish.knob)
+	Expect(err).NotTo(HaveOccurred(), "%s: a request", wish.name)
+	answer, grant, err := people.Post(ctx, h.EPS, fmt.Sprintf("127.0.61.%d", i+1), session)
 	var refusal oracle.Refusal
 	if errors.As(err, &refusal) {
-		Expect(h.answer).To(HaveLen(oracle.ResponseSize), "%s: length of a refusal", wish.name)
+		Expect(answer.Body).To(HaveLen(oracle.ResponseSize), "%s: length of a refusal", wish.name)
 		Expect(refusal).To(Equal(oracle.BadShape), "%s: an answer that is neither a refusal nor a token for the phone", wish.name)
 		return nil
 	}
 	Expect(err).NotTo(HaveOccurred(), "%s", wish.name)
+	h.Answer = answer.Body
+	Expect(h.Has(grant)).To(Succeed(), "%s: suite of the token", wish.name)
 	h.expectLayer(ctx)
 	return h
 }

@@ -20,10 +20,10 @@ func canary(t conformance.Target) {
 	It("stores, logs and repeats no PIN", conformance.Claims("ST-B1"), func(ctx SpecContext) {
 		users := holders(ctx, t, 1, "canary", conformance.EnrolRequest{PINDigits: canaryDigits})
 		for _, h := range users {
-			h.accepts(ctx, h.with(neighbours(h.pin)[0]))
+			h.accepts(ctx, h.with(neighbours(h.PIN)[0]))
 			h.accepts(ctx, h.right())
 		}
-		waiting, _ := enrolled(ctx, t, "canary-without-phone", conformance.EnrolRequest{PINDigits: canaryDigits})
+		waiting := enrolled(ctx, t, "canary-without-phone", conformance.EnrolRequest{PINDigits: canaryDigits})
 		users = append(users, waiting)
 		h := hunt.For(canaries(users)...)
 		stored := slices.Concat(hunt.Columns(ctx, t), hunt.Files(ctx, t))
@@ -32,17 +32,17 @@ func canary(t conformance.Target) {
 		expectReached(users, stored, hunt.Logs(ctx, t))
 		var told []hunt.Place
 		for _, u := range users {
-			told = append(told, hunt.Answers(ctx, t, u.token))
+			told = append(told, hunt.Answers(ctx, t, u.Token))
 		}
 		h.ExpectNothing(told)
 	})
 	It("draws a PIN of its own for each service", conformance.Claims("ST-B1"), func(ctx SpecContext) {
 		services := declared(t).Services
 		Expect(len(services)).To(BeNumerically(">", 1), "services that the target declares")
-		pairs := parallel(8, func(int) [2]string {
-			first, _ := enrolled(ctx, t, "service", conformance.EnrolRequest{Service: services[0], PINDigits: canaryDigits})
-			second, _ := enrolled(ctx, t, "", conformance.EnrolRequest{Service: services[1], User: first.user, PINDigits: canaryDigits})
-			return [2]string{first.pin, second.pin}
+		pairs := conformance.Together(8, func(int) [2]string {
+			first := enrolled(ctx, t, "service", conformance.EnrolRequest{Service: services[0], PINDigits: canaryDigits})
+			second := enrolled(ctx, t, "", conformance.EnrolRequest{Service: services[1], User: first.Name, PINDigits: canaryDigits})
+			return [2]string{first.PIN, second.PIN}
 		})
 		places, same := 0, 0
 		seen := map[string]bool{}
@@ -66,11 +66,11 @@ func canaries(users []*holder) []hunt.Needle {
 	GinkgoHelper()
 	var all []hunt.Needle
 	for _, h := range users {
-		all = append(all, hunt.Digits("a PIN", h.pin))
-		for _, text := range []string{h.pin, h.user + h.pin, h.pin + h.user, h.token + h.pin, h.pin + h.token, string(h.grant.Salt) + h.pin} {
+		all = append(all, hunt.Digits("a PIN", h.PIN))
+		for _, text := range []string{h.PIN, h.Name + h.PIN, h.PIN + h.Name, h.Token + h.PIN, h.PIN + h.Token, string(h.Grant.Salt) + h.PIN} {
 			all = append(all, hunt.Hashes("a PIN", []byte(text))...)
 		}
-		if len(h.grant.Salt) > 0 {
+		if len(h.Grant.Salt) > 0 {
 			all = append(all, hunt.Bytes("the KEK of a PIN", h.phone().right.KEK))
 		}
 	}
@@ -82,7 +82,7 @@ func canaries(users []*holder) []hunt.Needle {
 func expectReached(users []*holder, stored, logs []hunt.Place) {
 	GinkgoHelper()
 	for _, u := range users {
-		name, token := hunt.For(hunt.Bytes("a name", []byte(u.user))), hunt.For(hunt.Bytes("a token's id", []byte(u.token)))
+		name, token := hunt.For(hunt.Bytes("a name", []byte(u.Name))), hunt.For(hunt.Bytes("a token's id", []byte(u.Token)))
 		found := func(h *hunt.Hunt) func(hunt.Place) bool { return func(p hunt.Place) bool { return h.Found(p.Data) } }
 		if !slices.ContainsFunc(stored, found(name)) || !slices.ContainsFunc(logs, found(token)) {
 			conformance.Broken("control: the search does not find a user's name in what is stored, or his token in the log")
@@ -95,14 +95,14 @@ func expectReached(users []*holder, stored, logs []hunt.Place) {
 func (h *holder) expectHidden(ctx context.Context, name string, secret []byte) {
 	GinkgoHelper()
 	hunt.For(hunt.Bytes(name, secret)).ExpectNothing([]hunt.Place{
-		{Name: "the answer to the phone", Data: h.answer},
+		{Name: "the answer to the phone", Data: h.Answer},
 		{Name: "what the phone unpacks of it", Data: h.unpacked()},
-		hunt.Answers(ctx, h.target, h.token),
+		hunt.Answers(ctx, h.target, h.Token),
 	})
 }
 
 // unpacked is every field of the grant that is bytes or text.
 func (h *holder) unpacked() []byte {
-	g, in := h.grant, h.grant.Inner()
+	g, in := h.Grant, h.Grant.Inner()
 	return slices.Concat(in.C, g.W, g.Salt, g.Ticket, []byte(g.EPS+g.Service+g.Token+g.KDF+g.Suite))
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 
 	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/stat"
@@ -27,9 +26,9 @@ type otps struct {
 // store, as the phone of the oracle does.
 func collected(users []*holder, perUser int) (right, wrong otps) {
 	GinkgoHelper()
-	right = otps{digits: users[0].suite.Digits, perUser: perUser}
+	right = otps{digits: users[0].Suite.Digits, perUser: perUser}
 	wrong = right
-	all := parallel(len(users), func(i int) [2][]int { return users[i].made(perUser) })
+	all := conformance.Together(len(users), func(i int) [2][]int { return users[i].made(perUser) })
 	for _, of := range all {
 		right.numbers, wrong.numbers = append(right.numbers, of[0]...), append(wrong.numbers, of[1]...)
 	}
@@ -40,8 +39,8 @@ func collected(users []*holder, perUser int) (right, wrong otps) {
 // drawn at random.
 func (h *holder) made(n int) [2][]int {
 	GinkgoHelper()
-	r := drawer("wrong PINs " + h.token)
-	right, first := h.tok(h.pin), h.moving()
+	r := drawer("wrong PINs " + h.Token)
+	right, first := h.tok(h.PIN), h.Moving()
 	var made [2][]int
 	var tok []byte
 	for i := range n {
@@ -49,35 +48,30 @@ func (h *holder) made(n int) [2][]int {
 			tok = h.tok(h.drawWrong(r))
 		}
 		moving := first + uint64(i)
-		made[0] = append(made[0], index(h.suite.OTP(right, moving)))
-		made[1] = append(made[1], index(h.suite.OTP(tok, moving)))
+		made[0] = append(made[0], index(h.Suite.OTP(right, moving)))
+		made[1] = append(made[1], index(h.Suite.OTP(tok, moving)))
 	}
 	return made
 }
 
 func (h *holder) drawWrong(r *rand.Rand) string {
-	law := uniform(len(h.pin), decimal)
+	law := uniform(len(h.PIN), decimal)
 	for {
-		if pin := law.draw(r); pin != h.pin {
+		if pin := law.draw(r); pin != h.PIN {
 			return pin
 		}
 	}
 }
 
-// provisioned brings the tokens of some enrolments to their phones.
-func provisioned(ctx context.Context, t conformance.Target, issued []issue) []*holder {
+// provision brings the tokens of users to their phones.
+func provision(ctx context.Context, users []*holder) {
 	GinkgoHelper()
 	const atATime = 16
-	users := make([]*holder, len(issued))
-	pinned := t.(conformance.Provisioner).Pinned()
 	each(atATime, func(k int) {
-		for i := k; i < len(issued); i += atATime {
-			h := issued[i].holder
-			Expect(h.provision(ctx, issued[i].code, "", pinned)).To(Succeed(), "the token that comes to the phone")
-			users[i] = h
+		for i := k; i < len(users); i += atATime {
+			users[i].provision(ctx)
 		}
 	})
-	return users
 }
 
 // expectAlike judges whether OTPs of right and wrong PINs can be told apart by their

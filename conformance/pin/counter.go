@@ -30,7 +30,7 @@ const crossing = 4
 // counter holds the specs on moving factors that only go up.
 func counter(t conformance.Target) {
 	It("refuses what was used, after a restart too", conformance.Claims("RGS-C-7"), func(ctx SpecContext) {
-		moment := now(t).Truncate(step)
+		moment := conformance.Now(t).Truncate(step)
 		conformance.SetClock(t, moment)
 		hotp := withSeed(ctx, t, "HOTP-SHA256-6", 10, around(10, 10, 20)...)
 		totp := withSeed(ctx, t, "TOTP-SHA256-6-30", 0)
@@ -52,7 +52,7 @@ func counter(t conformance.Target) {
 		conformance.Observe("HOTP: 10 and 14 accepted, 14 refused before and after a restart, 15 accepted, 12 refused. TOTP: a step accepted, refused after the restart, the next accepted")
 	})
 	It("refuses what was used when the clock goes back", conformance.Claims("RGS-C-7"), func(ctx SpecContext) {
-		moment := now(t).Truncate(step)
+		moment := conformance.Now(t).Truncate(step)
 		back := []time.Duration{step, time.Hour, 24 * time.Hour}
 		for _, d := range back {
 			conformance.SetClock(t, moment)
@@ -69,7 +69,7 @@ func counter(t conformance.Target) {
 	})
 	It("never starts again at the end of a counter's width", conformance.Claims("RGS-C-7"), func(ctx SpecContext) {
 		over := 0
-		for i, accepted := range parallel(len(edges), func(i int) uint64 { return crossed(ctx, t, edges[i].name, edges[i].at) }) {
+		for i, accepted := range conformance.Together(len(edges), func(i int) uint64 { return crossed(ctx, t, edges[i].name, edges[i].at) }) {
 			conformance.Observe("%s: %d of %d OTPs from two before it on are accepted, and then none of counters 0 and 1", edges[i].name, accepted, crossing)
 			if accepted == crossing {
 				over++
@@ -98,7 +98,7 @@ func crossed(ctx context.Context, t conformance.Target, name string, edge uint64
 	if accepted == crossing {
 		tries = append(tries, first+accepted-1)
 	}
-	for i, again := range parallel(len(tries), func(i int) bool { return u.accepts(ctx, tries[i]) }) {
+	for i, again := range conformance.Together(len(tries), func(i int) bool { return u.accepts(ctx, tries[i]) }) {
 		Expect(again).To(BeFalse(), "%s: the counter starts again: the OTP of counter %d is accepted", name, tries[i])
 	}
 	return accepted

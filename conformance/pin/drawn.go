@@ -21,19 +21,19 @@ const (
 
 // expectDrawn judges how PINs and registration codes were drawn; how says under what
 // circumstances.
-func expectDrawn(all []issue, n size, how string) {
+func expectDrawn(all []*holder, n size, how string) {
 	GinkgoHelper()
 	var pins, codes, locators []string
 	for _, i := range all {
-		pins, codes = append(pins, i.holder.pin), append(codes, i.digits())
-		if locator := i.locator(); locator != "" {
+		pins, codes = append(pins, i.PIN), append(codes, i.Digits())
+		if locator := i.Locator(); locator != "" {
 			locators = append(locators, locator)
 		}
 	}
 	conformance.Case("no registration code twice", func() {
 		seen := map[string]bool{}
 		for _, i := range all {
-			seen[i.code] = true
+			seen[i.RegistrationCode] = true
 		}
 		conformance.Observe("%d enrolments %s: %d different registration codes", len(all), how, len(seen))
 		Expect(seen).To(HaveLen(len(all)), "different registration codes")

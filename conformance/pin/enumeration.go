@@ -37,7 +37,7 @@ var strangers = []stranger{
 	{"locked", func(ctx context.Context, t conformance.Target) try {
 		h := oneHolder(ctx, t, "enumeration", conformance.EnrolRequest{})
 		h.block(ctx)
-		return try{h.service, h.user, h.right()}
+		return try{h.Service, h.Name, h.right()}
 	}},
 	{"suspended", func(ctx context.Context, t conformance.Target) try { return after(ctx, t, "suspend") }},
 	{"revoked", func(ctx context.Context, t conformance.Target) try { return after(ctx, t, "revoke") }},
@@ -50,7 +50,7 @@ func after(ctx context.Context, t conformance.Target, changes ...string) try {
 	for _, change := range changes {
 		h.change(ctx, change)
 	}
-	return try{h.service, h.user, h.wrong(1)[0]}
+	return try{h.Service, h.Name, h.wrong(1)[0]}
 }
 
 // times is how many users of each kind are tried.
@@ -61,7 +61,7 @@ func enumeration(t conformance.Target) {
 	Describe("names", Ordered, ContinueOnFailure, func() {
 		var tries []try // of each kind in turn
 		BeforeAll(func(ctx SpecContext) {
-			tries = parallel(times*len(strangers), func(k int) try { return strangers[k%len(strangers)].make(ctx, t) })
+			tries = conformance.Together(times*len(strangers), func(k int) try { return strangers[k%len(strangers)].make(ctx, t) })
 		})
 		It("does not tell a known user from an unknown one", conformance.Claims("RGS-C-1"), func(ctx SpecContext) {
 			answersAlike(ctx, t, tries)
@@ -79,7 +79,7 @@ func answersAlike(ctx context.Context, t conformance.Target, tries []try) {
 	GinkgoHelper()
 	said := make([][]string, len(strangers))
 	took := make([][]time.Duration, len(strangers))
-	for k, v := range parallel(len(tries), func(k int) verdict { return refusal(ctx, t, tries[k]) }) {
+	for k, v := range conformance.Together(len(tries), func(k int) verdict { return refusal(ctx, t, tries[k]) }) {
 		i := k % len(strangers)
 		said[i], took[i] = append(said[i], v.text), append(took[i], v.took)
 	}

@@ -18,13 +18,13 @@ import (
 func layer(t conformance.Target, n size) {
 	It("encrypts the token's secret under the PIN", conformance.Claims("ST-6.1-a"), func(ctx SpecContext) {
 		h := oneHolder(ctx, t, "layer", conformance.EnrolRequest{})
-		right, seen := h.tok(h.pin), map[string]bool{}
-		for _, pin := range neighbours(h.pin) {
+		right, seen := h.tok(h.PIN), map[string]bool{}
+		for _, pin := range neighbours(h.PIN) {
 			tok := h.tok(pin)
 			Expect(tok).To(HaveLen(len(right)), "length of TOK under another PIN")
 			seen[string(tok)] = true
 		}
-		Expect(seen).To(HaveLen(len(h.pin)*9), "different TOKs of the PINs with one digit changed")
+		Expect(seen).To(HaveLen(len(h.PIN)*9), "different TOKs of the PINs with one digit changed")
 		Expect(seen).NotTo(HaveKey(string(right)), "a PIN with one digit changed opens the token")
 		conformance.Observe("%d PINs with one digit changed give as many other TOKs of %d bytes", len(seen), len(right))
 
@@ -32,11 +32,11 @@ func layer(t conformance.Target, n size) {
 		h.expectHidden(ctx, "TOK", right)
 	})
 	It("draws what a token is made from anew for each", conformance.Claims("ST-6.1-a"), func(ctx SpecContext) {
-		holders := parallel(n.tokens, func(int) *holder { return oneHolder(ctx, t, "drawn", conformance.EnrolRequest{}) })
+		holders := conformance.Together(n.tokens, func(int) *holder { return oneHolder(ctx, t, "drawn", conformance.EnrolRequest{}) })
 		seen := map[string]bool{}
 		ones, of := 0, 0
 		for _, h := range holders {
-			c := h.grant.Inner().C
+			c := h.Grant.Inner().C
 			for block := range slices.Chunk(c, 8) {
 				Expect(seen).NotTo(HaveKey(string(block)), "eight bytes of a C stand in another place too")
 				seen[string(block)] = true
@@ -50,11 +50,11 @@ func layer(t conformance.Target, n size) {
 		salts := map[string]bool{}
 		for _, suite := range n.suites {
 			h := oneHolder(ctx, t, "kek", conformance.EnrolRequest{Suite: suite})
-			in := h.grant.Inner()
+			in := h.Grant.Inner()
 			Expect(in.KDF).To(Equal(oracle.PBKDF2), "derivation of the KEK")
 			Expect(in.Iterations).To(Equal(declared(t).KDFIterations), "iterations that the phone is told, and those that are declared")
 			salts[string(in.Salt)] = true
-			other := neighbours(h.pin)[len(h.pin)*9-1]
+			other := neighbours(h.PIN)[len(h.PIN)*9-1]
 			Expect(h.accepts(ctx, h.with(other))).To(BeFalse(), "%s: the OTP of another PIN is accepted", suite)
 			Expect(h.login(ctx)).To(BeTrue(), "%s: the OTP of the KEK that was recomputed from the PIN is refused", suite)
 			conformance.Observe("%s: KEK of %d iterations over a %d-byte salt opens C of %d bytes to a TOK whose OTP is accepted; that of another PIN is refused",
@@ -64,9 +64,9 @@ func layer(t conformance.Target, n size) {
 	})
 	It("makes no OTP without the PIN", conformance.Claims("RGS-RègleDéverrouillage"), func(ctx SpecContext) {
 		type seen struct{ around, right bool }
-		tries := parallel(len(withoutPIN), func(i int) seen {
+		tries := conformance.Together(len(withoutPIN), func(i int) seen {
 			h := oneHolder(ctx, t, "unlock", conformance.EnrolRequest{})
-			around := h.accepts(ctx, h.suite.OTP(withoutPIN[i].secret(h), h.moving()))
+			around := h.accepts(ctx, h.Suite.OTP(withoutPIN[i].secret(h), h.Moving()))
 			return seen{around, h.login(ctx)}
 		})
 		for i, s := range tries {
@@ -91,14 +91,14 @@ var withoutPIN = []struct {
 	name   string
 	secret func(*holder) []byte
 }{
-	{"C used as the key", func(h *holder) []byte { return h.grant.Inner().C }},
-	{"W used as the key", func(h *holder) []byte { return h.grant.W }},
-	{"the salt used as the key", func(h *holder) []byte { return h.grant.Salt }},
+	{"C used as the key", func(h *holder) []byte { return h.Grant.Inner().C }},
+	{"W used as the key", func(h *holder) []byte { return h.Grant.W }},
+	{"the salt used as the key", func(h *holder) []byte { return h.Grant.Salt }},
 	{"an empty PIN", func(h *holder) []byte { return h.tok("") }},
-	{"a PIN of zeros", func(h *holder) []byte { return h.tok(strings.Repeat("0", len(h.pin))) }},
-	{"a PIN without its last digit", func(h *holder) []byte { return h.tok(h.pin[:len(h.pin)-1]) }},
-	{"a PIN with another last digit", func(h *holder) []byte { return h.tok(neighbours(h.pin)[len(h.pin)*9-1]) }},
-	{"a PIN with another first digit", func(h *holder) []byte { return h.tok(neighbours(h.pin)[0]) }},
+	{"a PIN of zeros", func(h *holder) []byte { return h.tok(strings.Repeat("0", len(h.PIN))) }},
+	{"a PIN without its last digit", func(h *holder) []byte { return h.tok(h.PIN[:len(h.PIN)-1]) }},
+	{"a PIN with another last digit", func(h *holder) []byte { return h.tok(neighbours(h.PIN)[len(h.PIN)*9-1]) }},
+	{"a PIN with another first digit", func(h *holder) []byte { return h.tok(neighbours(h.PIN)[0]) }},
 }
 
 // neighbours are the PINs that differ from pin in one digit.
@@ -117,12 +117,12 @@ func neighbours(pin string) []string {
 // expectLayer: what came to the phone is of use with the PIN, and not without.
 func (h *holder) expectLayer(ctx context.Context) {
 	GinkgoHelper()
-	in, d := h.grant.Inner(), declared(h.target)
+	in, d := h.Grant.Inner(), declared(h.target)
 	Expect(in.C).To(HaveLen((in.TOKLength+15)/16*16), "C is as long as TOK, in whole blocks: there is no room for a checksum")
 	Expect(in.Salt).To(HaveLen(16), "salt")
 	Expect(in.KDF).To(Equal(oracle.PBKDF2), "derivation of the KEK")
 	Expect(in.Iterations).To(BeNumerically(">=", d.KDFIterations), "iterations of the KDF")
-	Expect(bytes.Equal(in.C[:in.TOKLength], h.tok(h.pin))).To(BeFalse(), "C is TOK in clear")
-	Expect(h.accepts(ctx, h.suite.OTP(in.C[:in.TOKLength], h.moving()))).To(BeFalse(), "C used as the key gives an OTP that is accepted")
+	Expect(bytes.Equal(in.C[:in.TOKLength], h.tok(h.PIN))).To(BeFalse(), "C is TOK in clear")
+	Expect(h.accepts(ctx, h.Suite.OTP(in.C[:in.TOKLength], h.Moving()))).To(BeFalse(), "C used as the key gives an OTP that is accepted")
 	Expect(h.login(ctx)).To(BeTrue(), "the OTP of the right PIN is refused")
 }

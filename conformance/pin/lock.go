@@ -43,7 +43,7 @@ func blocks(ctx context.Context, t conformance.Target) {
 		v := blocked.submit(ctx, blocked.right())
 		Expect(v.accepted).To(BeFalse(), "after %d wrong OTPs the right one is accepted", limit)
 		said = append(said, v.text)
-		blocked.next++
+		blocked.Next++
 	}
 	expectOne(said, "answers before and after the block")
 	conformance.Observe("%d wrong OTPs leave the right one accepted, %d block; then two right ones get the answer of the wrong ones, byte by byte: status, headers without the date, body", limit-1, limit)
@@ -87,7 +87,7 @@ func holdsUnderMany(ctx context.Context, t conformance.Target) {
 		}
 		Expect(h.accepts(ctx, right)).To(BeFalse(), "with %d of %d parallel tries refused, the right OTP is accepted", limit, atOnce)
 	})
-	said := parallel(atOnce, func(i int) string {
+	said := conformance.Together(atOnce, func(i int) string {
 		defer func() { refused <- struct{}{} }()
 		v := h.submit(ctx, otps[i])
 		Expect(v.accepted).To(BeFalse(), "an OTP of no counter near is accepted")
@@ -102,7 +102,7 @@ func holdsUnderMany(ctx context.Context, t conformance.Target) {
 func acceptsOne(ctx context.Context, t conformance.Target) {
 	h := oneHolder(ctx, t, "equal", conformance.EnrolRequest{})
 	otp, accepted := h.right(), 0
-	for _, yes := range parallel(atOnce, func(int) bool { return h.accepts(ctx, otp) }) {
+	for _, yes := range conformance.Together(atOnce, func(int) bool { return h.accepts(ctx, otp) }) {
 		if yes {
 			accepted++
 		}
@@ -116,7 +116,7 @@ func acceptsOne(ctx context.Context, t conformance.Target) {
 func refusedTo(ctx context.Context, counts map[*holder]int) (said []string) {
 	GinkgoHelper()
 	hs := slices.Collect(maps.Keys(counts))
-	return slices.Concat(parallel(len(hs), func(i int) []string { return hs[i].refusals(ctx, counts[hs[i]]) })...)
+	return slices.Concat(conformance.Together(len(hs), func(i int) []string { return hs[i].refusals(ctx, counts[hs[i]]) })...)
 }
 
 // expectOne: an observer cannot tell one answer from another.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -20,31 +19,14 @@ import (
 // enrolled: what is drawn at an enrolment does not depend on it.
 const cheapKDF = 1_000
 
-// issue is what one enrolment drew.
-type issue struct {
-	holder *holder
-	code   string
-}
-
-// locator and digits are the two parts of the registration code.
-func (i issue) locator() string {
-	before, _, found := strings.Cut(i.code, "-")
-	if !found {
-		return ""
-	}
-	return before
-}
-
-func (i issue) digits() string { return i.code[strings.LastIndexByte(i.code, '-')+1:] }
-
 // enrolMany enrols n users, in the order in which the answers came. A target may be busy
 // now and then: it is asked again for another user, one time in a hundred at most.
-func enrolMany(ctx context.Context, t conformance.Target, n int) []issue {
+func enrolMany(ctx context.Context, t conformance.Target, n int) []*holder {
 	GinkgoHelper()
 	const clerks = 16 // at the same time
 	var mu sync.Mutex
 	var busy atomic.Int64
-	issued := make([]issue, 0, n)
+	issued := make([]*holder, 0, n)
 	each(clerks, func(clerk int) {
 		for i := clerk; i < n; i += clerks {
 			one, err := enrolOne(ctx, t)
@@ -60,11 +42,9 @@ func enrolMany(ctx context.Context, t conformance.Target, n int) []issue {
 	return issued
 }
 
-func enrolOne(ctx context.Context, t conformance.Target) (issue, error) {
-	h := &holder{target: t, service: declared(t).Services[0], user: userNamed("many")}
-	e, err := t.(conformance.Enroller).Enrol(ctx, conformance.EnrolRequest{Service: h.service, User: h.user})
-	h.token, h.pin = e.Token, e.PIN
-	return issue{h, e.RegistrationCode}, err
+func enrolOne(ctx context.Context, t conformance.Target) (*holder, error) {
+	h := newHolder(t, "many")
+	return h, h.Enrol(ctx, conformance.EnrolRequest{})
 }
 
 // isBusy: the target could not do it for the time being.

@@ -61,7 +61,7 @@ func rate(t conformance.Target, n size) {
 			all = append(all[:len(all):len(all)], longAttacks...)
 		}
 		d := declared(t)
-		tries := parallel(len(all), func(i int) int {
+		tries := conformance.Together(len(all), func(i int) int {
 			a := all[i]
 			return oneHolder(ctx, t, "rate", a.token).attacked(ctx, d.LockAfter-1, a.allow(d))
 		})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // user is a holder whose secrets are at hand, so that many OTPs cost no derivation.
@@ -28,7 +29,7 @@ const manyTries = "HOTP-SHA256-8"
 func oneUser(ctx context.Context, t conformance.Target) *user {
 	GinkgoHelper()
 	h := oneHolder(ctx, t, "times", conformance.EnrolRequest{Suite: manyTries})
-	u := &user{holder: h, right: h.tok(h.pin), other: h.tok(neighbours(h.pin)[0])}
+	u := &user{holder: h, right: h.tok(h.PIN), other: h.tok(neighbours(h.PIN)[0])}
 	u.enter(ctx)
 	return u
 }
@@ -36,11 +37,11 @@ func oneUser(ctx context.Context, t conformance.Target) *user {
 // enter logs in: it ends a row of failures.
 func (u *user) enter(ctx context.Context) {
 	GinkgoHelper()
-	u.used = u.suite.OTP(u.right, u.next)
+	u.used = u.Suite.OTP(u.right, u.Next)
 	v := u.submit(ctx, u.used)
 	Expect(v.accepted).To(BeTrue(), "the right OTP is refused")
 	u.accepted = append(u.accepted, float64(v.took)/float64(time.Millisecond))
-	u.next++
+	u.Next++
 }
 
 // mistyped is the next OTP of another PIN; of those that the server would take by chance,
@@ -48,10 +49,10 @@ func (u *user) enter(ctx context.Context) {
 func (u *user) mistyped() string {
 	near := map[string]bool{}
 	for i := range uint64(reach) {
-		near[u.suite.OTP(u.right, u.next+i)] = true
+		near[u.Suite.OTP(u.right, u.Next+i)] = true
 	}
-	for i := u.next; ; i++ {
-		if otp := u.suite.OTP(u.other, i); !near[otp] {
+	for i := u.Next; ; i++ {
+		if otp := u.Suite.OTP(u.other, i); !near[otp] {
 			return otp
 		}
 	}
@@ -72,11 +73,11 @@ func otpLane(ctx context.Context, t conformance.Target, accepted func(*user)) []
 	takes := []take{
 		func() time.Duration {
 			defer mistaken.enter(ctx)
-			return refusal(ctx, t, try{mistaken.service, mistaken.user, mistaken.mistyped()}).took
+			return refusal(ctx, t, try{mistaken.Service, mistaken.Name, mistaken.mistyped()}).took
 		},
 		func() time.Duration {
 			defer repeating.enter(ctx)
-			return refusal(ctx, t, try{repeating.service, repeating.user, repeating.used}).took
+			return refusal(ctx, t, try{repeating.Service, repeating.Name, repeating.used}).took
 		},
 	}
 	for _, s := range strangers[1:] {
@@ -109,16 +110,16 @@ var mppCauses = []string{"a locator that nobody has", "a wrong code", "a code of
 
 // expectProvisioningRefusedAlike judges the times of the EPS's refusals. Codes that live
 // die by it, two a round.
-func expectProvisioningRefusedAlike(ctx context.Context, t conformance.Target, live, used []issue, n size) {
+func expectProvisioningRefusedAlike(ctx context.Context, t conformance.Target, live, used []*holder, n size) {
 	GinkgoHelper()
 	pinned := t.(conformance.Provisioner).Pinned()
 	services := declared(t).Services
 	causes := interleave(mppCauses, n.phones, n.mppRounds, func(lane int) []take {
 		r := drawer(fmt.Sprintf("codes %d", lane))
-		nobody := issue{code: live[0].code}
+		nobody := live[0]
 		other := func(digits string) string { return uniform(len(digits), decimal).draw(r) }
 		next := lane
-		one := func() issue {
+		one := func() *holder {
 			i := live[next]
 			next += n.phones
 			return i
@@ -129,11 +130,11 @@ func expectProvisioningRefusedAlike(ctx context.Context, t conformance.Target, l
 		}
 		return []take{
 			func() time.Duration {
-				return refused(uniform(len(nobody.locator()), crockford).draw(r)+"-"+other(nobody.digits()), services[0])
+				return refused(uniform(len(nobody.Locator()), crockford).draw(r)+"-"+other(nobody.Digits()), services[0])
 			},
-			func() time.Duration { i := one(); return refused(i.locator()+"-"+other(i.digits()), services[0]) },
-			func() time.Duration { return refused(one().code, services[1]) },
-			func() time.Duration { return refused(used[r.IntN(len(used))].code, services[0]) },
+			func() time.Duration { i := one(); return refused(i.Locator()+"-"+other(i.Digits()), services[0]) },
+			func() time.Duration { return refused(one().RegistrationCode, services[1]) },
+			func() time.Duration { return refused(used[r.IntN(len(used))].RegistrationCode, services[0]) },
 		}
 	})
 	timings{"provisioning", float64(declared(t).RefusalQuantum) / float64(time.Millisecond), causes, n}.expectSameTimes()
@@ -143,9 +144,7 @@ func provisioningRefused(ctx context.Context, t conformance.Target, pinned confo
 	GinkgoHelper()
 	session, err := oracle.Build(pinned, code, service)
 	Expect(err).NotTo(HaveOccurred(), "a request")
-	answer, err := t.(conformance.Provisioner).Provision(ctx, from, session.Body)
-	Expect(err).NotTo(HaveOccurred(), "provisioning")
-	_, err = session.Open(answer.Body, now(t))
+	answer, _, err := people.Post(ctx, t.(conformance.Provisioner), from, session)
 	Expect(err).To(Equal(oracle.BadShape), "a request that is to be refused")
 	return answer.Took
 }

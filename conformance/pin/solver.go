@@ -27,7 +27,7 @@ func solver(t conformance.Target, n size) {
 		BeforeAll(func(ctx SpecContext) {
 			victims = holders(ctx, t, n.tokens, "solver", conformance.EnrolRequest{PINDigits: solvedDigits})
 			var err error
-			all, err = oracle.Solve(victims[0].grant.Inner(), solvedDigits)
+			all, err = oracle.Solve(victims[0].Grant.Inner(), solvedDigits)
 			Expect(err).NotTo(HaveOccurred(), "enumeration of the PINs")
 		})
 		It("is left with every PIN by every structural test", conformance.Claims("ST-6.1-d"), func() {
@@ -45,11 +45,11 @@ func solver(t conformance.Target, n size) {
 		It("gets an OTP of one form from every PIN", conformance.Claims("ST-6.1-b", "ST-6.1-d"), func() {
 			h := victims[0]
 			different := map[string]bool{}
-			for _, otp := range all.OTPs(h.suite, h.next) {
-				Expect(otp).To(MatchRegexp(`^[0-9]{%d}$`, h.suite.Digits), "form of the OTP of a PIN")
+			for _, otp := range all.OTPs(h.Suite, h.Next) {
+				Expect(otp).To(MatchRegexp(`^[0-9]{%d}$`, h.Suite.Digits), "form of the OTP of a PIN")
 				different[otp] = true
 			}
-			conformance.Observe("each of 10,000 PINs gives an OTP of %d digits, %d of them different", h.suite.Digits, len(different))
+			conformance.Observe("each of 10,000 PINs gives an OTP of %d digits, %d of them different", h.Suite.Digits, len(different))
 			Expect(len(different)).To(BeNumerically(">", solvedPINs*9/10), "different OTPs of all PINs")
 		})
 	})
@@ -68,7 +68,7 @@ func phoneOf(in oracle.Inner, pin string) phone {
 	return phone{in, right}
 }
 
-func (h *holder) phone() phone { return phoneOf(h.grant.Inner(), h.pin) }
+func (h *holder) phone() phone { return phoneOf(h.Grant.Inner(), h.PIN) }
 
 func phones(hs []*holder) []phone {
 	var all []phone

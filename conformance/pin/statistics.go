@@ -17,7 +17,7 @@ func statistics(t conformance.Target, n size) {
 		BeforeAll(func(ctx SpecContext) {
 			m = &many{target: t, size: n}
 			if m.dear = holders(ctx, t, n.dear, "dear", conformance.EnrolRequest{}); len(m.dear) > 0 {
-				m.own = m.dear[0].grant.Iterations
+				m.own = m.dear[0].Grant.Iterations
 			}
 			m.iterations = cheaply(ctx, t)
 		})
@@ -49,11 +49,11 @@ type many struct {
 	dear       []*holder
 	own        int  // iterations of theirs: the target's own setting
 	asked      bool // also when it came to nothing: another try would take as long
-	issued     []issue
+	issued     []*holder
 	users      []*holder
 }
 
-func (m *many) enrolments(ctx context.Context) []issue {
+func (m *many) enrolments(ctx context.Context) []*holder {
 	GinkgoHelper()
 	if !m.asked {
 		m.asked = true
@@ -66,13 +66,15 @@ func (m *many) enrolments(ctx context.Context) []issue {
 }
 
 // used are the codes of the enrolments that get a phone, live those of the others.
-func (m *many) used(ctx context.Context) []issue { return m.enrolments(ctx)[:m.size.users] }
-func (m *many) live(ctx context.Context) []issue { return m.enrolments(ctx)[m.size.users:] }
+func (m *many) used(ctx context.Context) []*holder { return m.enrolments(ctx)[:m.size.users] }
+func (m *many) live(ctx context.Context) []*holder { return m.enrolments(ctx)[m.size.users:] }
 
 func (m *many) phones(ctx context.Context) []*holder {
 	GinkgoHelper()
 	if m.users == nil {
-		m.users = provisioned(ctx, m.target, m.used(ctx))
+		users := m.used(ctx)
+		provision(ctx, users)
+		m.users = users
 	}
 	return m.users
 }

@@ -46,7 +46,7 @@ func (v verdict) judged() bool {
 
 func (h *holder) submit(ctx context.Context, otp string) verdict {
 	GinkgoHelper()
-	return ask(ctx, h.target, h.service, h.user, otp)
+	return ask(ctx, h.target, h.Service, h.Name, otp)
 }
 
 func (h *holder) accepts(ctx context.Context, otp string) bool {
@@ -58,8 +58,8 @@ func (h *holder) accepts(ctx context.Context, otp string) bool {
 func (h *holder) login(ctx context.Context) bool {
 	GinkgoHelper()
 	accepted := h.accepts(ctx, h.right())
-	if accepted && h.suite.Step == 0 {
-		h.next++
+	if accepted && h.Suite.Step == 0 {
+		h.Next++
 	}
 	return accepted
 }
@@ -85,24 +85,16 @@ func (h *holder) block(ctx context.Context) {
 	})
 }
 
-// moving is the moving factor of the OTP that the phone makes next.
-func (h *holder) moving() uint64 {
-	if h.suite.Step == 0 {
-		return h.next
-	}
-	return h.suite.Moving(now(h.target))
-}
-
-// right is that OTP.
+// right is the OTP that the phone makes next.
 func (h *holder) right() string {
 	GinkgoHelper()
-	return h.with(h.pin)
+	return h.with(h.PIN)
 }
 
 // with is the OTP that another PIN gives.
 func (h *holder) with(pin string) string {
 	GinkgoHelper()
-	otp, err := h.grant.OTP(pin, h.moving())
+	otp, err := h.Grant.OTP(pin, h.Moving())
 	Expect(err).NotTo(HaveOccurred(), "an OTP on the phone")
 	return otp
 }
@@ -110,7 +102,7 @@ func (h *holder) with(pin string) string {
 // tok is the secret that a PIN opens.
 func (h *holder) tok(pin string) []byte {
 	GinkgoHelper()
-	tok, err := h.grant.Inner().TOK(pin)
+	tok, err := h.Grant.Inner().TOK(pin)
 	Expect(err).NotTo(HaveOccurred(), "TOK on the phone")
 	return tok
 }
@@ -121,15 +113,15 @@ const reach = 120
 // wrong gives n different OTPs of no moving factor that the server could try now.
 func (h *holder) wrong(n int) []string {
 	GinkgoHelper()
-	near, tok := map[string]bool{}, h.tok(h.pin)
-	m := h.moving()
+	near, tok := map[string]bool{}, h.tok(h.PIN)
+	m := h.Moving()
 	for i := m - min(m, reach); i <= m+reach; i++ {
-		near[h.suite.OTP(tok, i)] = true
+		near[h.Suite.OTP(tok, i)] = true
 	}
 	var otps []string
-	space := int(math.Pow10(h.suite.Digits))
+	space := int(math.Pow10(h.Suite.Digits))
 	for i := 0; len(otps) < n; i++ {
-		if otp := fmt.Sprintf("%0*d", h.suite.Digits, i*7919%space); !near[otp] {
+		if otp := fmt.Sprintf("%0*d", h.Suite.Digits, i*7919%space); !near[otp] {
 			otps = append(otps, otp)
 		}
 	}

@@ -40,5 +40,5 @@ func staysBlocked(ctx context.Context, h *holder) {
 
 func (h *holder) change(ctx context.Context, operation string) {
 	GinkgoHelper()
-	Expect(h.target.(conformance.Enroller).Change(ctx, h.token, operation)).To(Succeed(), "%s", operation)
+	Expect(h.target.(conformance.Enroller).Change(ctx, h.Token, operation)).To(Succeed(), "%s", operation)
 }

@@ -27,7 +27,7 @@ func expectTheory(victims []*holder, all *oracle.Candidates) {
 	GinkgoHelper()
 	h := victims[0]
 	kept, _ := survivors(phones(victims), all)
-	d := h.suite.Digits
+	d := h.Suite.Digits
 	sights := []sight{{label: "2 digits", digits: 2}, {label: "4 digits", digits: 4}, {label: "1 OTP", digits: d}, {label: "2 OTPs", digits: 2 * d}}
 	h.look(all, sights)
 	series := conformance.Series{
@@ -53,11 +53,11 @@ func expectTheory(victims []*holder, all *oracle.Candidates) {
 // look counts for each sight the PINs that give the same digits as the right one.
 func (h *holder) look(all *oracle.Candidates, sights []sight) {
 	GinkgoHelper()
-	right, err := strconv.Atoi(h.pin)
+	right, err := strconv.Atoi(h.PIN)
 	Expect(err).NotTo(HaveOccurred(), "PIN of digits")
-	before := all.OTPs(h.suite, h.next)
+	before := all.OTPs(h.Suite, h.Next)
 	for i := range uint64(observed) {
-		otps := all.OTPs(h.suite, h.next+1+i)
+		otps := all.OTPs(h.Suite, h.Next+1+i)
 		seen := before[right] + otps[right]
 		for pin := range otps {
 			made := before[pin] + otps[pin]
@@ -77,11 +77,11 @@ func (h *holder) observeWindow(all *oracle.Candidates) {
 	GinkgoHelper()
 	starts := make([]uint64, declared(h.target).LookAhead+1)
 	for i := range starts {
-		starts[i] = h.next + uint64(i)
+		starts[i] = h.Next + uint64(i)
 	}
-	survive := len(all.Survivors(h.suite, starts, h.right()))
+	survive := len(all.Survivors(h.Suite, starts, h.right()))
 	conformance.Observe("an attacker who has to try %d counters keeps %d after one OTP (%.2f)",
-		len(starts), survive, oracle.Expected(solvedPINs, len(starts), h.suite.Digits, 1))
+		len(starts), survive, oracle.Expected(solvedPINs, len(starts), h.Suite.Digits, 1))
 }
 
 // oneIn is how often a fair target fails a count.

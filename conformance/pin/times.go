@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	gonum "gonum.org/v1/gonum/stat"
 
+	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/stat"
 )
 
@@ -31,7 +32,7 @@ func interleave(names []string, lanes, rounds int, set func(lane int) []take) []
 	for k, name := range names {
 		causes[k] = cause{name, make([]float64, lanes*rounds)}
 	}
-	takes := parallel(lanes, set)
+	takes := conformance.Together(lanes, set)
 	each(lanes, func(lane int) {
 		r := drawer(fmt.Sprintf("order %d", lane))
 		for round := range rounds {

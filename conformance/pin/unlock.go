@@ -22,7 +22,7 @@ func unlock(t conformance.Target) {
 		var asked [2]string
 		for i := range asked {
 			var err error
-			asked[i], err = operators.RequestUnlock(ctx, 0, h.token)
+			asked[i], err = operators.RequestUnlock(ctx, 0, h.Token)
 			Expect(err).NotTo(HaveOccurred(), "the request of an unlock")
 		}
 		Expect(h.login(ctx)).To(BeFalse(), "one operator's request alone unlocks: the right OTP is accepted")

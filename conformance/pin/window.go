@@ -28,7 +28,7 @@ func window(t conformance.Target) {
 	It("accepts the declared window of time steps, and no other", conformance.Claims("RGS-C-8"), func(ctx SpecContext) {
 		drift := declared(t).Window
 		for _, inside := range []time.Duration{0, step - time.Second} {
-			moment := now(t).Truncate(step).Add(inside)
+			moment := conformance.Now(t).Truncate(step).Add(inside)
 			conformance.SetClock(t, moment)
 			measured := measure(-drift-beyond, drift+beyond, func(offset int) bool {
 				u := withSeed(ctx, t, "TOTP-SHA256-6-30", 0)
@@ -45,7 +45,7 @@ func window(t conformance.Target) {
 func measure(low, high int, accepted func(offset int) bool) []int {
 	GinkgoHelper()
 	var all []int
-	for i, yes := range parallel(high-low+1, func(i int) bool { return accepted(low + i) }) {
+	for i, yes := range conformance.Together(high-low+1, func(i int) bool { return accepted(low + i) }) {
 		if yes {
 			all = append(all, low+i)
 		}

@@ -26,19 +26,19 @@ var anyPIN = rapid.StringMatching(`[0-9]{4,12}`)
 // wrongPIN holds the specs on what a wrong PIN gives, on the phone and at the server.
 func wrongPIN(t conformance.Target) {
 	It("gives an OTP of one form for any token and any two PINs", conformance.Claims("ST-6.1-b"), func(ctx SpecContext) {
-		tokens := parallel(len(kinds), func(i int) *holder { return oneHolder(ctx, t, "form", kinds[i]) })
+		tokens := conformance.Together(len(kinds), func(i int) *holder { return oneHolder(ctx, t, "form", kinds[i]) })
 		checked := 0
 		property(func(rt *rapid.T) {
 			h := rapid.SampledFrom(tokens).Draw(rt, "token")
 			moving := rapid.Uint64().Draw(rt, "moving factor")
-			form := regexp.MustCompile(`^[0-9]{` + strconv.Itoa(h.suite.Digits) + `}$`)
+			form := regexp.MustCompile(`^[0-9]{` + strconv.Itoa(h.Suite.Digits) + `}$`)
 			for _, name := range []string{"one PIN", "another PIN"} {
-				otp, err := h.grant.OTP(anyPIN.Draw(rt, name), moving)
+				otp, err := h.Grant.OTP(anyPIN.Draw(rt, name), moving)
 				if err != nil {
-					rt.Fatalf("%s: %s gives an error instead of an OTP", h.grant.Suite, name)
+					rt.Fatalf("%s: %s gives an error instead of an OTP", h.Grant.Suite, name)
 				}
 				if !form.MatchString(otp) {
-					rt.Fatalf("%s: %s gives an OTP of another form", h.grant.Suite, name)
+					rt.Fatalf("%s: %s gives an OTP of another form", h.Grant.Suite, name)
 				}
 			}
 			checked++
@@ -48,15 +48,15 @@ func wrongPIN(t conformance.Target) {
 	})
 	It("gets one answer of the server for any wrong PIN", conformance.Claims("ST-6.1-b"), func(ctx SpecContext) {
 		tries := declared(t).LockAfter - 1
-		said := parallel(len(kinds), func(i int) []string {
+		said := conformance.Together(len(kinds), func(i int) []string {
 			h := oneHolder(ctx, t, "answer", kinds[i])
 			var texts []string
 			for try := range tries {
 				v := h.submit(ctx, h.with(h.anotherPIN(try)))
-				Expect(v.accepted).To(BeFalse(), "%s: the OTP of a wrong PIN is accepted", h.grant.Suite)
+				Expect(v.accepted).To(BeFalse(), "%s: the OTP of a wrong PIN is accepted", h.Grant.Suite)
 				texts = append(texts, v.text)
 			}
-			Expect(h.login(ctx)).To(BeTrue(), "%s: the OTP of the right PIN is refused after %d wrong ones", h.grant.Suite, tries)
+			Expect(h.login(ctx)).To(BeTrue(), "%s: the OTP of the right PIN is refused after %d wrong ones", h.Grant.Suite, tries)
 			return texts
 		})
 		different := map[string]bool{}
@@ -73,7 +73,7 @@ func wrongPIN(t conformance.Target) {
 // anotherPIN draws a PIN that is not the holder's.
 func (h *holder) anotherPIN(n int) string {
 	for seed := int(drawSeed()%1_000_000) + 1000*n; ; seed++ {
-		if pin := anyPIN.Example(seed); pin != h.pin {
+		if pin := anyPIN.Example(seed); pin != h.PIN {
 			return pin
 		}
 	}

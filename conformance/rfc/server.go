@@ -2,15 +2,14 @@ package rfc
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/conformance/people"
 )
 
 // user is someone whose secret the authentication server got from the test.
@@ -28,8 +27,7 @@ func imported(ctx context.Context, t conformance.Target, seed conformance.Seed) 
 	return user{t.(conformance.Validator), seed}
 }
 
-// userNamed gives a name that no run has used.
-func userNamed() string { return "rfc-" + strings.ToLower(rand.Text()[:12]) }
+func userNamed() string { return people.Named("rfc") }
 
 // service is one that the target knows, where it says which it knows.
 func service(t conformance.Target) string {

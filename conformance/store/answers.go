@@ -36,7 +36,7 @@ func answers(w *world) {
 	It("tells PIN and registration code once", conformance.Claims("ST-2.2.1-c"), func(ctx SpecContext) {
 		u := w.enrol(ctx, conformance.EnrolRequest{})
 		var refused *conformance.Refused
-		_, err := w.enroller().Enrol(ctx, conformance.EnrolRequest{Service: u.service, User: u.name, PINDigits: pinDigits})
+		_, err := w.enroller().Enrol(ctx, conformance.EnrolRequest{Service: u.Service, User: u.Name, PINDigits: pinDigits})
 		Expect(errors.As(err, &refused)).To(BeTrue(), "a second enrolment of the user is not refused")
 		Expect(refused.Status).To(Equal(http.StatusConflict), "status of a second enrolment")
 		conformance.Observe("a second enrolment of the user is refused with 409")
@@ -61,7 +61,7 @@ func (w *world) again(ctx context.Context, u *user) []byte {
 			if r.Safe || surface.Name != "bank" || json.Unmarshal(r.Body, &body) != nil || body["user"] == nil {
 				continue
 			}
-			body["service"], body["user"] = u.service, u.name
+			body["service"], body["user"] = u.Service, u.Name
 			r.Body, _ = json.Marshal(body) // it came from JSON
 			told = append(told, hunt.Answer(ctx, surface, r)...)
 		}

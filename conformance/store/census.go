@@ -40,7 +40,7 @@ func (w *world) activations(ctx context.Context) {
 	with.enrol(ctx, conformance.EnrolRequest{})
 	with.equipped(ctx, conformance.EnrolRequest{})
 	active := with.equipped(ctx, conformance.EnrolRequest{})
-	request := active.grant.NewActivation(active.otp())
+	request := active.Grant.NewActivation(active.otp())
 	answer, err := asking.(conformance.Activator).Activate(ctx, "", request.Body())
 	Expect(err).NotTo(HaveOccurred(), "activation")
 	Expect(request.Activated(request.Body(), answer.Body)).To(BeTrue(), "the right OTP activates")

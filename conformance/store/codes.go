@@ -25,7 +25,7 @@ func registration(w *world) {
 	It("draws locators and codes anew in every position", conformance.Claims("ST-B6"), func(ctx SpecContext) {
 		var locators, digits []string
 		for _, u := range w.manyCodes(ctx) {
-			locators, digits = append(locators, u.locator()), append(digits, u.code())
+			locators, digits = append(locators, u.Locator()), append(digits, u.Digits())
 		}
 		l := expectVaried("the locators", locators, leastLetters)
 		d := expectVaried("the codes", digits, leastDigits)
@@ -42,8 +42,8 @@ func registration(w *world) {
 		s := open(ctx, w.Target, "eps")
 		idx, tables := s.secret("IDX"), w.tables(ctx)
 		for _, u := range many {
-			r := only(tables, "eps", "codes", "locator", u.locator())
-			want := s.mac(idx, encoded(u.service, u.locator(), []byte(u.code())))
+			r := only(tables, "eps", "codes", "locator", u.Locator())
+			want := s.mac(idx, encoded(u.Service, u.Locator(), []byte(u.Digits())))
 			Expect(r["code_index"]).To(Equal(want), "the index of a code is not the HMAC under IDX of service, locator and code")
 		}
 		conformance.Observe("the indexes of %d codes are HMAC(IDX, service, locator, code)", len(many))
@@ -56,7 +56,7 @@ func sealedCodes(w *world) {
 		many, tables, f := w.manyCodes(ctx), w.tables(ctx), w.form()
 		if f.code == nil {
 			for _, u := range many {
-				Expect(only(tables, "eps", "codes", "locator", u.locator())["sealed"]).To(BeEmpty(), "bytes beside the index of a code")
+				Expect(only(tables, "eps", "codes", "locator", u.Locator())["sealed"]).To(BeEmpty(), "bytes beside the index of a code")
 			}
 			conformance.Observe("beside the indexes of %d codes nothing is kept of them", len(many))
 			return
@@ -72,7 +72,7 @@ func sealedCodes(w *world) {
 		ours, foreign := s.opened(f.dbk, f.dbk.blob(tables)), o.opened(f.dbk, f.dbk.blob(theirs))
 		seen := map[string]bool{}
 		for _, u := range many {
-			sealed := only(tables, "eps", "codes", "locator", u.locator())["sealed"]
+			sealed := only(tables, "eps", "codes", "locator", u.Locator())["sealed"]
 			code, err := f.code(s, ours, sealed)
 			Expect(err).NotTo(HaveOccurred(), "what is kept of a registration code does not open with DBK")
 			Expect(string(code) == u.RegistrationCode).To(BeTrue(), "what DBK opens is not the registration code")

@@ -3,23 +3,14 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/hunt"
+	"github.com/epsbench/epsbench/conformance/people"
 )
-
-// now is the target's time.
-func (w *world) now() time.Time {
-	if clock, ok := w.Target.(conformance.Clock); ok && w.Capabilities()[conformance.CanSetClock] {
-		return clock.Now()
-	}
-	return time.Now()
-}
 
 // people gives users in every state of a token's life, the same for all specs: what they
 // leave behind in database, files and logs is what a working EPS leaves.
@@ -69,7 +60,7 @@ func using(ctx context.Context, u *user) {
 
 func reissued(ctx context.Context, u *user) {
 	GinkgoHelper()
-	u.more = append(u.more, hunt.Digits("retired registration code", u.code()))
+	u.more = append(u.more, hunt.Digits("retired registration code", u.Digits()))
 	code, err := u.w.enroller().Reissue(ctx, u.Token)
 	Expect(err).NotTo(HaveOccurred(), "reissue")
 	u.RegistrationCode = code
@@ -79,9 +70,9 @@ func reissued(ctx context.Context, u *user) {
 // guessed: somebody tries a wrong code first.
 func guessed(ctx context.Context, u *user) {
 	GinkgoHelper()
-	guess := oneOff(u.code())
+	guess := oneOff(u.Digits())
 	u.more = append(u.more, hunt.Digits("guessed registration code", guess))
-	u.ask(ctx, u.locator()+"-"+guess)
+	u.ask(ctx, u.Locator()+"-"+guess)
 	using(ctx, u)
 }
 
@@ -106,7 +97,7 @@ func changes(operations ...string) func(context.Context, *user) {
 // wrong is an OTP that the server does not expect.
 func (u *user) wrong() string {
 	GinkgoHelper()
-	otp, err := u.grant.OTP(oneOff(u.PIN), u.next)
+	otp, err := u.Grant.OTP(oneOff(u.PIN), u.Next)
 	Expect(err).NotTo(HaveOccurred())
 	u.otps = append(u.otps, otp)
 	return otp
@@ -126,10 +117,10 @@ func (w *world) imported(ctx context.Context) []*user {
 		return nil
 	}
 	seed := conformance.Seed{
-		Service: w.services()[0], User: "store-" + strings.ToLower(rand.Text()[:12]), Suite: "HOTP-SHA1-8", Secret: make([]byte, 20),
+		Service: w.services()[0], User: people.Named("store"), Suite: "HOTP-SHA1-8", Secret: make([]byte, 20),
 	}
 	rand.Read(seed.Secret) // never fails
 	_, err := importer.ImportSeed(ctx, seed)
 	Expect(err).NotTo(HaveOccurred(), "import of a seed")
-	return []*user{{w: w, service: seed.Service, name: seed.User, suite: seed.Suite, more: []hunt.Needle{hunt.Bytes("imported seed", seed.Secret)}}}
+	return []*user{{User: &people.User{Service: seed.Service, Name: seed.User}, w: w, more: []hunt.Needle{hunt.Bytes("imported seed", seed.Secret)}}}
 }

@@ -45,7 +45,7 @@ func (s session) decryptedFirst(u *user, dbk pkcs11.ObjectHandle, r record) stri
 func (u *user) peeled(value []byte) []byte {
 	GinkgoHelper()
 	inner := oracle.Inner{C: value, Direction: oracle.Encrypts, TOKLength: len(value),
-		Salt: u.grant.Salt, KDF: u.grant.KDF, Iterations: u.grant.Iterations}
+		Salt: u.Grant.Salt, KDF: u.Grant.KDF, Iterations: u.Grant.Iterations}
 	out, err := inner.TOK(u.PIN)
 	Expect(err).NotTo(HaveOccurred(), "AES under KEK")
 	return out

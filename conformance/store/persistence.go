@@ -21,7 +21,7 @@ func persistence(w *world) {
 	})
 	It("has one TOK for each service", conformance.Claims("ST-B7"), func(ctx SpecContext) {
 		here := w.equipped(ctx, conformance.EnrolRequest{})
-		there := w.equipped(ctx, conformance.EnrolRequest{User: here.name, Service: w.services()[1]})
+		there := w.equipped(ctx, conformance.EnrolRequest{User: here.Name, Service: w.services()[1]})
 		Expect(here.tok()).NotTo(Equal(there.tok()), "one user has the same TOK at two services")
 		Expect(there.accepted(ctx, here.otp())).To(BeFalse(), "an OTP of one service is accepted at the other")
 		Expect(there.accepted(ctx, there.otp())).To(BeTrue(), "the service's own OTP is refused")

@@ -33,8 +33,11 @@ func (w *world) pluginWire() []hunt.Place {
 func phoneWire(people []*user) []hunt.Place {
 	requests, answers := hunt.Place{Name: "the phones' requests"}, hunt.Place{Name: "the answers to phones"}
 	for _, u := range people {
-		requests.Data = append(append(requests.Data, u.request...), '\n')
-		answers.Data = append(append(answers.Data, u.answer...), '\n')
+		if u.Session == nil {
+			continue
+		}
+		requests.Data = append(append(requests.Data, u.Session.Body...), '\n')
+		answers.Data = append(append(answers.Data, u.Answer...), '\n')
 	}
 	return []hunt.Place{requests, answers}
 }
@@ -59,19 +62,19 @@ func (u *user) codes() []hunt.Needle {
 	if u.RegistrationCode == "" {
 		return nil
 	}
-	return []hunt.Needle{hunt.Digits("registration code", u.code())}
+	return []hunt.Needle{hunt.Digits("registration code", u.Digits())}
 }
 
 // keys are TOK, C, KEK and what the phone's session was made of.
 func (u *user) keys() []hunt.Needle {
 	all := slices.Clone(u.more)
-	if u.grant.Token == "" {
+	if u.Grant.Token == "" {
 		return all
 	}
-	kt, kc := u.session.Keys()
+	kt, kc := u.Session.Keys()
 	return append(all,
-		hunt.Bytes("TOK", u.tok()), hunt.Bytes("C", u.grant.Inner().C), hunt.Bytes("KEK", u.kek()),
-		hunt.Bytes("S", u.session.Request.S), hunt.Bytes("K_t", kt), hunt.Bytes("K_c", kc))
+		hunt.Bytes("TOK", u.tok()), hunt.Bytes("C", u.Grant.Inner().C), hunt.Bytes("KEK", u.kek()),
+		hunt.Bytes("S", u.Session.Request.S), hunt.Bytes("K_t", kt), hunt.Bytes("K_c", kc))
 }
 
 // every gives the needles of all users by one of the methods above.

@@ -71,7 +71,7 @@ func (w *world) deliveryRows(ctx context.Context, u *user) map[string]record {
 	tables := w.tables(ctx)
 	return map[string]record{
 		"tokens": only(tables, "eps", "tokens", "id", u.Token),
-		"codes":  only(tables, "eps", "codes", "locator", u.locator()),
+		"codes":  only(tables, "eps", "codes", "locator", u.Locator()),
 	}
 }
 

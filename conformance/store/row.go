@@ -25,9 +25,9 @@ func row(w *world) {
 
 		c, err := f.unseal(s, key, r)
 		Expect(err).NotTo(HaveOccurred(), "the outer layer: a token's row does not open with DBK")
-		Expect(c).To(Equal(u.grant.Inner().C), "what DBK opens is not C")
-		Expect(u.accepted(ctx, s.otpUnder(u, u.kek(), u.grant.Inner().C))).To(BeTrue(), "the inner layer: C with the PIN's KEK does not give TOK")
-		Expect(u.accepted(ctx, s.otpUnder(u, otherKEK(u), u.grant.Inner().C))).To(BeFalse(), "C with the KEK of another PIN gives TOK too")
+		Expect(c).To(Equal(u.Grant.Inner().C), "what DBK opens is not C")
+		Expect(u.accepted(ctx, s.otpUnder(u, u.kek(), u.Grant.Inner().C))).To(BeTrue(), "the inner layer: C with the PIN's KEK does not give TOK")
+		Expect(u.accepted(ctx, s.otpUnder(u, otherKEK(u), u.Grant.Inner().C))).To(BeFalse(), "C with the KEK of another PIN gives TOK too")
 		conformance.Observe("the row opens with DBK to C; AES of C under the PIN's KEK, in the HSM, signs an OTP that is accepted, under another PIN's one that is refused")
 
 		conformance.Observe("%s", f.swap(s, u, key, r))
@@ -66,7 +66,7 @@ func (s session) valueOf(o pkcs11.ObjectHandle) []byte {
 // otpUnder is the OTP of TOK = AES-ECB-encrypt(kek, c), made in the HSM.
 func (s session) otpUnder(u *user, kek, c []byte) string {
 	GinkgoHelper()
-	if u.grant.Direction != oracle.Encrypts {
+	if u.Grant.Direction != oracle.Encrypts {
 		conformance.Block("TOK is AES-decrypt(KEK, C) here, which the bench does not ask of the HSM")
 	}
 	key := s.create(kek, made(pkcs11.CKK_AES, false, pkcs11.CKA_DERIVE))
@@ -81,14 +81,14 @@ func (s session) otpUnder(u *user, kek, c []byte) string {
 func (s session) otp(tok pkcs11.ObjectHandle, u *user) string {
 	GinkgoHelper()
 	Expect(s.SignInit(s.handle, plain(pkcs11.CKM_SHA256_HMAC), tok)).To(Succeed(), "C_SignInit with TOK")
-	mac, err := s.Sign(s.handle, binary.BigEndian.AppendUint64(nil, u.next))
+	mac, err := s.Sign(s.handle, binary.BigEndian.AppendUint64(nil, u.Next))
 	Expect(err).NotTo(HaveOccurred(), "C_Sign with TOK")
-	return oracle.Truncate(mac, u.parsed().Digits)
+	return oracle.Truncate(mac, u.Suite.Digits)
 }
 
 func otherKEK(u *user) []byte {
 	GinkgoHelper()
-	kek, err := u.grant.Inner().KEK(oneOff(u.PIN))
+	kek, err := u.Grant.Inner().KEK(oneOff(u.PIN))
 	Expect(err).NotTo(HaveOccurred(), "KEK of another PIN")
 	return kek
 }

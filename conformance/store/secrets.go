@@ -41,14 +41,14 @@ func secrets(w *world) {
 // codeHashes are the digests that an unkeyed index might be: of the code alone and with
 // all that is stored beside it.
 func (u *user) codeHashes() []hunt.Needle {
-	encoded, err := cbor.Marshal([]any{u.service, u.locator(), []byte(u.code())})
+	encoded, err := cbor.Marshal([]any{u.Service, u.Locator(), []byte(u.Digits())})
 	if err != nil {
 		conformance.Broken("CBOR: %v", err) // texts and bytes can be encoded
 	}
 	var all []hunt.Needle
 	for _, text := range []string{
-		u.code(), u.RegistrationCode, u.locator() + u.code(), u.service + u.code(), u.service + u.locator() + u.code(),
-		u.name + u.code(), u.Token + u.code(), u.code() + u.Token, u.code() + u.service, u.code() + u.locator(), string(encoded),
+		u.Digits(), u.RegistrationCode, u.Locator() + u.Digits(), u.Service + u.Digits(), u.Service + u.Locator() + u.Digits(),
+		u.Name + u.Digits(), u.Token + u.Digits(), u.Digits() + u.Token, u.Digits() + u.Service, u.Digits() + u.Locator(), string(encoded),
 	} {
 		all = append(all, hunt.Hashes("the registration code", []byte(text))...)
 	}

@@ -45,17 +45,17 @@ const (
 // come first: the next right OTP ends them.
 var fields = []field{
 	{"failures", always("0"), nil},
-	{"wrapped", others("wrapped"), func(alice, bob *user) []login { return []login{{alice.service, alice.name, bob.otp()}} }},
+	{"wrapped", others("wrapped"), func(alice, bob *user) []login { return []login{{alice.Service, alice.Name, bob.otp()}} }},
 	{"token", always(otherToken), nil},
-	{"user_name", always(otherName), func(alice, _ *user) []login { return []login{{alice.service, otherName, alice.otp()}} }},
+	{"user_name", always(otherName), func(alice, _ *user) []login { return []login{{alice.Service, otherName, alice.otp()}} }},
 	{"service", func(mine, _ record) string { return mine.text("service") + "x" }, func(alice, _ *user) []login {
-		return []login{{alice.service + "x", alice.name, alice.otp()}}
+		return []login{{alice.Service + "x", alice.Name, alice.otp()}}
 	}},
 	{"suite", always(shortSuite), func(alice, _ *user) []login {
 		otp := alice.otp()
-		return []login{{alice.service, alice.name, otp[len(otp)-6:]}}
+		return []login{{alice.Service, alice.Name, otp[len(otp)-6:]}}
 	}},
-	{"counter", always("0"), func(alice, _ *user) []login { return []login{{alice.service, alice.name, alice.used()}} }},
+	{"counter", always("0"), func(alice, _ *user) []login { return []login{{alice.Service, alice.Name, alice.used()}} }},
 	{"failed_ever", always("0"), nil},
 	{"candidates", always("0"), nil},
 	{"tok_length", more("tok_length", -1), nil},
@@ -86,7 +86,7 @@ func (w *world) expectNoticed(ctx context.Context, f field, alice, bob *user) in
 	GinkgoHelper()
 	tables := w.tables(ctx)
 	mine, other := credential(tables, alice), credential(tables, bob)
-	logins := []login{{alice.service, alice.name, alice.otp()}}
+	logins := []login{{alice.Service, alice.Name, alice.otp()}}
 	if f.more != nil {
 		logins = append(f.more(alice, bob), logins...)
 	}
@@ -111,11 +111,11 @@ func (w *world) expectNoTransplant(ctx context.Context, alice, bob *user) int {
 	theirs := ours
 	theirs.KeyValue = bob.Token
 	w.write(ctx, theirs, []byte(otherName))
-	w.write(ctx, ours, []byte(bob.name))
-	logins := []login{{bob.service, bob.name, alice.otp()}, {bob.service, bob.name, bob.otp()}}
+	w.write(ctx, ours, []byte(bob.Name))
+	logins := []login{{bob.Service, bob.Name, alice.otp()}, {bob.Service, bob.Name, bob.otp()}}
 	accepted := w.accepted(ctx, logins)
-	w.write(ctx, ours, []byte(alice.name))
-	w.write(ctx, theirs, []byte(bob.name))
+	w.write(ctx, ours, []byte(alice.Name))
+	w.write(ctx, theirs, []byte(bob.Name))
 	Expect(accepted).To(BeZero(), "one user's row has another's name: OTPs accepted")
 	Expect(alice.accepted(ctx, alice.otp())).To(BeTrue(), "a row has its name back: the right OTP is refused")
 	Expect(bob.accepted(ctx, bob.otp())).To(BeTrue(), "a row has its name back: the right OTP is refused")
