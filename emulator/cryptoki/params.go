@@ -214,7 +214,7 @@ func generator(m *pkcs11.Mechanism) any {
 }
 
 // words is a raw structure, copied so that its fields are aligned.
-type words [6]uint64
+type words [9]uint64
 
 func readWords(raw []byte, size int) (w words, err error) {
 	if len(raw) != size {

@@ -216,6 +216,9 @@ func FuzzParameters(f *testing.F) {
 	f.Add(make([]byte, 32), uint64(16), uint64(2))
 	f.Add(make([]byte, 40), uint64(5), uint64(3))
 	f.Add(make([]byte, 48), uint64(12), uint64(1))
+	f.Add(append(make([]byte, 24), 1, 0, 0, 0, 0, 0, 0, 0), uint64(12), uint64(1))
+	f.Add(make([]byte, 64), uint64(12), uint64(3))
+	f.Add(make([]byte, 72), uint64(12), uint64(7))
 	f.Fuzz(func(t *testing.T, param []byte, length, at uint64) {
 		const room = 1 << 12
 		var p runtime.Pinner
@@ -225,7 +228,7 @@ func FuzzParameters(f *testing.F) {
 			param[i+2], param[i+3], param[i+4], param[i+5], param[i+6], param[i+7] = 0, 0, 0, 0, 0, 0
 			param[i+1] &= 0x0f
 		}
-		if i := int(at % 6 * 8); i+16 <= len(param) {
+		if i := int(at % 9 * 8); i+16 <= len(param) {
 			copy(param[i:], raw(&p, make([]byte, room), int(length%room)))
 		}
 		for _, mechanism := range []any{param, pkcs11.NewGCMParams(param, param, int(length)),
@@ -245,7 +248,11 @@ func FuzzParameters(f *testing.F) {
 				t.Error("accepted no nonce")
 			}
 			cryptoki.IV(m, 16)
-			cryptoki.MACLength(m)
+			cryptoki.Number(m)
+			if p, err := cryptoki.PBKDF2Parameter(m); err == nil && p.Iterations == 0 {
+				t.Error("accepted no iteration")
+			}
+			cryptoki.HKDFParameter(m)
 			cryptoki.NoParameter(m)
 		}
 		cryptoki.NestedTemplate(param)

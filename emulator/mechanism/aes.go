@@ -184,7 +184,7 @@ func (c *blocks) dropPadding(dst []byte) ([]byte, error) {
 
 // deriveECB is PKCS #11's derivation by encrypting data: no check, no padding.
 func deriveECB(expand blockOf) deriveFunc {
-	return func(k *Key, m *pkcs11.Mechanism) ([]byte, error) {
+	return func(k *Key, m *pkcs11.Mechanism, _ Derivation) ([]byte, error) {
 		b, err := expand(k)
 		if err != nil {
 			return nil, err
@@ -199,7 +199,7 @@ func deriveECB(expand blockOf) deriveFunc {
 }
 
 func deriveCBC(expand blockOf, size int) deriveFunc {
-	return func(k *Key, m *pkcs11.Mechanism) ([]byte, error) {
+	return func(k *Key, m *pkcs11.Mechanism, _ Derivation) ([]byte, error) {
 		b, err := expand(k)
 		if err != nil {
 			return nil, err

@@ -222,7 +222,7 @@ func TestDerivations(t *testing.T) {
 			{ecb, goBlocks(key, pkcs11.NewMechanism(pkcs11.CKM_AES_ECB, nil), data)},
 			{cbc, goBlocks(key, pkcs11.NewMechanism(pkcs11.CKM_AES_CBC, iv), data)},
 		} {
-			got, err := mechanism.Lookup(c.m.Mechanism).Derive(mechanism.NewSecret(key), c.m)
+			got, err := mechanism.Lookup(c.m.Mechanism).Derive(mechanism.NewSecret(key), c.m, mechanism.Derivation{})
 			if err != nil || !bytes.Equal(got, c.want) {
 				t.Fatalf("%#x: %x, %v, want %x", c.m.Mechanism, got, err, c.want)
 			}
@@ -238,7 +238,7 @@ func TestDerivationOfHalfABlock(t *testing.T) {
 		pkcs11.NewMechanism(pkcs11.CKM_AES_ECB_ENCRYPT_DATA, param),
 		pkcs11.NewMechanism(pkcs11.CKM_AES_CBC_ENCRYPT_DATA, append(make([]byte, 16), param...)),
 	} {
-		_, err := mechanism.Lookup(m.Mechanism).Derive(mechanism.NewSecret(make([]byte, 16)), m)
+		_, err := mechanism.Lookup(m.Mechanism).Derive(mechanism.NewSecret(make([]byte, 16)), m, mechanism.Derivation{})
 		wants(t, "24 bytes of data", err, pkcs11.CKR_MECHANISM_PARAM_INVALID)
 	}
 }

@@ -153,7 +153,7 @@ func TestParity(t *testing.T) {
 		}
 		mechanism.SetParity(pkcs11.CKK_GENERIC_SECRET, value)
 	})
-	k, err := mechanism.Legacy.Lookup(pkcs11.CKM_DES2_KEY_GEN).Generate(bytes.NewReader(make([]byte, 16)), pkcs11.CKK_DES2, 16)
+	k, err := mechanism.Legacy.Lookup(pkcs11.CKM_DES2_KEY_GEN).Generate(bytes.NewReader(make([]byte, 16)), pkcs11.CKK_DES2, nil, 16)
 	if err != nil || !bytes.Equal(k.Value(), bytes.Repeat([]byte{1}, 16)) {
 		t.Errorf("zeros became %v, %v", k, err)
 	}

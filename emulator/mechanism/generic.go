@@ -28,8 +28,13 @@ func SecretLength(keyType uint, n int) (fits, ok bool) {
 	return n == fixed, fixed > 0
 }
 
-// Generate draws a secret key of n bytes.
-func (s *Spec) Generate(random io.Reader, keyType uint, n int) (*Key, error) {
+// Generate makes a secret key of n bytes: from the mechanism's parameter where it is
+// all that a key is made of, else drawn.
+func (s *Spec) Generate(random io.Reader, keyType uint, m *pkcs11.Mechanism, n int) (*Key, error) {
+	if s.fromParameter != nil {
+		value, err := s.fromParameter(m, n)
+		return NewSecret(value), err
+	}
 	value := make([]byte, n)
 	if _, err := io.ReadFull(random, value); err != nil {
 		return nil, pkcs11.Error(pkcs11.CKR_FUNCTION_FAILED)

@@ -30,12 +30,14 @@ const (
 	hashes
 )
 
-// digests says of each digest how it is made, and the numbers of its mechanisms and of
-// the key type that is for its HMAC alone: PKCS #11 v3.0 §2.21 to §2.27, §2.34 to §2.37.
-var digests = [hashes]struct {
+type digestRow struct {
 	make                          func() hash.Hash
 	digest, hmac, general, ofHMAC uint
-}{
+}
+
+// digests says of each digest how it is made, and the numbers of its mechanisms and of
+// the key type that is for its HMAC alone: PKCS #11 v3.0 §2.21 to §2.27, §2.34 to §2.37.
+var digests = [hashes]digestRow{
 	SHA1:       {sha1.New, pkcs11.CKM_SHA_1, pkcs11.CKM_SHA_1_HMAC, pkcs11.CKM_SHA_1_HMAC_GENERAL, pkcs11.CKK_SHA_1_HMAC},
 	SHA224:     {sha256.New224, pkcs11.CKM_SHA224, pkcs11.CKM_SHA224_HMAC, pkcs11.CKM_SHA224_HMAC_GENERAL, pkcs11.CKK_SHA224_HMAC},
 	SHA256:     {sha256.New, pkcs11.CKM_SHA256, pkcs11.CKM_SHA256_HMAC, pkcs11.CKM_SHA256_HMAC_GENERAL, pkcs11.CKK_SHA256_HMAC},

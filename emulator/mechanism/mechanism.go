@@ -38,16 +38,25 @@ type Spec struct {
 	KeyTypes   []uint // CKK_ of the keys it works with, or makes
 	Min, Max   uint   // key size: bytes, for RSA bits
 
-	hash    Hash
-	general bool                                              // the parameter says how many bytes of an HMAC there are
-	sign    func(k *Key, m *pkcs11.Mechanism) (signer, error) // instead of an HMAC
-	cipher  startCipher
-	atOnce  func(k *Key, encrypt bool, in []byte) ([]byte, error) // instead of cipher, without parameter
-	derive  deriveFunc
-	padding padding // of a value that was wrapped
+	hash          Hash
+	general       bool                                              // the parameter says how many bytes of an HMAC there are
+	sign          func(k *Key, m *pkcs11.Mechanism) (signer, error) // instead of an HMAC
+	cipher        startCipher
+	atOnce        func(k *Key, encrypt bool, in []byte) ([]byte, error) // instead of cipher, without parameter
+	derive        deriveFunc
+	tells         bool                                             // a derived key has the base key in it
+	uncut         bool                                             // a derived key takes all that is made
+	fromParameter func(m *pkcs11.Mechanism, n int) ([]byte, error) // makes a key that is not drawn
+	padding       padding                                          // of a value that was wrapped
 }
 
-type deriveFunc func(k *Key, m *pkcs11.Mechanism) ([]byte, error)
+// Derivation is what a derivation needs beside its base key and its parameter.
+type Derivation struct {
+	Length int                             // bytes of the new key; 0: as many as there are
+	Key    func(handle uint) (*Key, error) // finds another key that the parameter names
+}
+
+type deriveFunc func(k *Key, m *pkcs11.Mechanism, d Derivation) ([]byte, error)
 
 // Cipher is an encryption or decryption in progress. Both methods append to dst
 // what can be given out.
@@ -72,8 +81,8 @@ type Space struct {
 // of the same mechanism, when asked: ciphers of the past, wrapping without integrity,
 // and derivations that let a key be read piece by piece.
 var (
-	table  = slices.Concat(aesTable, genericTable, hashTable, rsaTable)
-	legacy = slices.Concat(desTable, unsafeTable)
+	table  = slices.Concat(aesTable, genericTable, deriveTable, hashTable, rsaTable)
+	legacy = slices.Concat(desTable, unsafeTable, leakTable)
 )
 
 // unsafeTable widens rows of table.
@@ -146,7 +155,7 @@ func (s *Spec) Hash() Hash { return s.hash }
 // Check refuses a parameter where the mechanism has none; the others check
 // theirs when they start.
 func (s *Spec) Check(m *pkcs11.Mechanism) error {
-	if s.cipher != nil || s.derive != nil || s.sign != nil || s.general {
+	if s.cipher != nil || s.derive != nil || s.sign != nil || s.general || s.fromParameter != nil {
 		return nil
 	}
 	return cryptoki.NoParameter(m)
@@ -161,7 +170,17 @@ func (s *Spec) Start(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Ciphe
 }
 
 // Derive makes key material: a derived key takes its leading bytes.
-func (s *Spec) Derive(k *Key, m *pkcs11.Mechanism) ([]byte, error) { return s.derive(k, m) }
+func (s *Spec) Derive(k *Key, m *pkcs11.Mechanism, d Derivation) ([]byte, error) {
+	value, err := s.derive(k, m, d)
+	if err == nil && s.uncut && d.Length != 0 && d.Length != len(value) {
+		clear(value)
+		return nil, pkcs11.Error(pkcs11.CKR_KEY_SIZE_RANGE)
+	}
+	return value, err
+}
+
+// Tells whether a derived key has its base key's bytes in it.
+func (s *Spec) Tells() bool { return s.tells }
 
 // run starts a cipher and feeds it everything.
 func (s *Spec) run(k *Key, m *pkcs11.Mechanism, encrypt bool, in []byte, x *Space) ([]byte, error) {

@@ -32,7 +32,10 @@ func TestTable(t *testing.T) {
 		pkcs11.CKM_RSA_PKCS_OAEP:          E | D | W | U,
 	}
 	for typ, can := range map[uint]mechanism.Operation{
-		pkcs11.CKM_AES_CTR: E | D, pkcs11.CKM_AES_CCM: E | D,
+		pkcs11.CKM_CONCATENATE_BASE_AND_KEY: mechanism.Derive, pkcs11.CKM_CONCATENATE_BASE_AND_DATA: mechanism.Derive,
+		pkcs11.CKM_CONCATENATE_DATA_AND_BASE: mechanism.Derive, mechanism.CKM_HKDF_DERIVE: mechanism.Derive,
+		pkcs11.CKM_PKCS5_PBKD2: mechanism.Generate,
+		pkcs11.CKM_AES_CTR:     E | D, pkcs11.CKM_AES_CCM: E | D,
 		pkcs11.CKM_AES_CMAC: S | V, pkcs11.CKM_AES_CMAC_GENERAL: S | V,
 	} {
 		want[typ] = can
@@ -66,7 +69,8 @@ func TestLegacyRows(t *testing.T) {
 		pkcs11.CKM_DES_ECB: E | D, pkcs11.CKM_DES_CBC: E | D, pkcs11.CKM_DES_CBC_PAD: E | D,
 		pkcs11.CKM_DES3_ECB: E | D, pkcs11.CKM_DES3_CBC: E | D, pkcs11.CKM_DES3_CBC_PAD: E | D | W | U,
 		pkcs11.CKM_DES3_ECB_ENCRYPT_DATA: Drv, pkcs11.CKM_DES3_CBC_ENCRYPT_DATA: Drv,
-		pkcs11.CKM_AES_CBC_PAD: E | D | W | U,
+		pkcs11.CKM_AES_CBC_PAD:       E | D | W | U,
+		pkcs11.CKM_XOR_BASE_AND_DATA: Drv, pkcs11.CKM_EXTRACT_KEY_FROM_KEY: Drv,
 	}
 	for _, typ := range mechanism.Legacy.List() {
 		spec := mechanism.Legacy.Lookup(typ)

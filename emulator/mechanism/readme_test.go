@@ -41,6 +41,7 @@ func TestREADME(t *testing.T) {
 
 // newer names the mechanisms of v3.0 that miekg/pkcs11 does not.
 var newer = map[uint]string{
+	mechanism.CKM_HKDF_DERIVE:      "CKM_HKDF_DERIVE",
 	mechanism.CKM_AES_KEY_WRAP_KWP: "CKM_AES_KEY_WRAP_KWP",
 }
 
@@ -89,7 +90,8 @@ func keys(s *mechanism.Spec) string {
 		words = append(words, keyNames[typ])
 	}
 	if len(words) > len(knownHashes) {
-		return " GENERIC_SECRET, each HMAC's"
+		words = append([]string{"GENERIC_SECRET, each HMAC's"}, words[len(knownHashes)+1:]...)
+		return " " + strings.Join(words, ", ")
 	}
 	if words == nil {
 		return ""

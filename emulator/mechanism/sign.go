@@ -40,7 +40,7 @@ func (r *Hashing) Start(s *Spec, k *Key, m *pkcs11.Mechanism) (err error) {
 
 // macLength reads how many bytes of a MAC there are.
 func macLength(m *pkcs11.Mechanism, most int) (int, error) {
-	n, err := cryptoki.MACLength(m)
+	n, err := cryptoki.Number(m)
 	if err != nil || n < minMAC || n > uint(most) {
 		return 0, errParameter
 	}

@@ -146,7 +146,7 @@ func (t *Token) GenerateKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, temp
 	if fits, _ := mechanism.SecretLength(d.keyType, d.length); !fits {
 		return 0, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 	}
-	if d.key, err = spec.Generate(t.random, d.keyType, d.length); err != nil {
+	if d.key, err = spec.Generate(t.random, d.keyType, m[0], d.length); err != nil {
 		return 0, err
 	}
 	return s.complete(d, generated, spec.Type, nil, login)
@@ -349,9 +349,22 @@ func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKe
 	if err := d.hasLength(); err != nil {
 		return 0, err
 	}
-	value, err := spec.Derive(base.key, m[0])
+	value, err := spec.Derive(base.key, m[0], mechanism.Derivation{Length: d.length, Key: func(handle uint) (*mechanism.Key, error) {
+		other, err := s.beside(handle, spec)
+		if err != nil {
+			return nil, err
+		}
+		base = base.mixed(other)
+		return other.key, nil
+	}})
 	if err != nil {
 		return 0, err
+	}
+	if spec.Tells() {
+		if err := d.confined(base); err != nil {
+			clear(value)
+			return 0, err
+		}
 	}
 	if d.length > len(value) {
 		return 0, rv(pkcs11.CKR_KEY_SIZE_RANGE)
@@ -362,6 +375,24 @@ func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKe
 		return 0, err
 	}
 	return s.complete(d, derived, 0, base, login)
+}
+
+// beside finds the second key of a derivation, which must be for derivations too.
+func (s *session) beside(handle uint, spec *mechanism.Spec) (*object, error) {
+	o := s.object(pkcs11.ObjectHandle(handle))
+	switch {
+	case o == nil:
+		return nil, rv(pkcs11.CKR_KEY_HANDLE_INVALID)
+	case o.kind() != secret:
+		return nil, rv(pkcs11.CKR_KEY_TYPE_INCONSISTENT)
+	case !o.is(fDerive), o.policy != nil && len(o.policy.derive) > 0: // its template cannot be asked for any more
+		return nil, rv(pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED)
+	case !o.allows(spec.Type):
+		return nil, rv(pkcs11.CKR_MECHANISM_INVALID)
+	case o.key == nil:
+		return nil, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
+	return o, nil
 }
 
 // WrapKey is C_WrapKey.

@@ -68,6 +68,22 @@ func (d *draft) ancestry(from origin, made uint, base *object) error {
 	return nil
 }
 
+// mixed is a base key that stands for two: as confined as either.
+func (o *object) mixed(other *object) *object {
+	both := *o
+	const any = fSensitive | fWrapWithTrusted
+	both.flags = o.flags&other.flags | (o.flags|other.flags)&any
+	return &both
+}
+
+// confined tells whether a derived key that has the base key in it is as hard to get out.
+func (d *draft) confined(base *object) error {
+	if d.is(fExtractable) && !base.is(fExtractable) || !d.is(fWrapWithTrusted) && base.is(fWrapWithTrusted) {
+		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	return nil
+}
+
 // under adds the template of an unwrapping or base key to the caller's. Both
 // may name an attribute, when they agree on it.
 func under(rules []attribute, template []*pkcs11.Attribute) ([]*pkcs11.Attribute, error) {

@@ -89,4 +89,25 @@ var mechanismScenarios = []scenario{
 	{name: "DES3 on a token of today", meant: meant{"CKR_ATTRIBUTE_VALUE_INVALID", "CKR_OK", smaller}, do: func(g *ground) string {
 		return says(second(g.CreateObject(g.s, des3Of(cE))))
 	}},
+	{name: "concatenate a key", meant: meant{"48 bytes", "CKR_MECHANISM_INVALID", wider}, do: func(g *ground) string {
+		return g.concatenate(genericOf(key32, cDrv), genericOf(key16, cDrv), child(pkcs11.CKK_GENERIC_SECRET, 48)...)
+	}},
+	{name: "concatenate a key and keep less", meant: meant{"CKR_KEY_SIZE_RANGE", "CKR_MECHANISM_INVALID", hiddenValue}, do: func(g *ground) string {
+		return g.concatenate(genericOf(key32, cDrv), genericOf(key16, cDrv), child(pkcs11.CKK_GENERIC_SECRET, 1)...)
+	}},
+	{name: "concatenate a key that derives nothing", meant: meant{"CKR_KEY_FUNCTION_NOT_PERMITTED", "CKR_MECHANISM_INVALID", wider}, do: func(g *ground) string {
+		return g.concatenate(genericOf(key32, cDrv), genericOf(key16), child(pkcs11.CKK_GENERIC_SECRET, 48)...)
+	}},
+	{name: "concatenate a sensitive key to a readable one", meant: meant{"CKR_TEMPLATE_INCONSISTENT", "CKR_MECHANISM_INVALID", hiddenValue}, do: func(g *ground) string {
+		return g.concatenate(genericOf(key32, cDrv), genericOf(key16, cDrv, pkcs11.CKA_SENSITIVE), child(pkcs11.CKK_GENERIC_SECRET, 48)...)
+	}},
+	{name: "concatenate a key that cannot leave to one that can", meant: meant{"CKR_TEMPLATE_INCONSISTENT", "CKR_MECHANISM_INVALID", hiddenValue}, do: func(g *ground) string {
+		return g.concatenate(genericOf(key32, cDrv), genericOf(key16, cDrv, pkcs11.CKA_SENSITIVE), child(pkcs11.CKK_GENERIC_SECRET, 48, pkcs11.CKA_SENSITIVE, pkcs11.CKA_EXTRACTABLE)...)
+	}},
+}
+
+func (g *ground) concatenate(base, other []*pkcs11.Attribute, child ...*pkcs11.Attribute) string {
+	m := with(pkcs11.CKM_CONCATENATE_BASE_AND_KEY, binary.NativeEndian.AppendUint64(nil, uint64(g.create(other))))
+	h, err := g.DeriveKey(g.s, m, g.create(base), child)
+	return g.valueOf(h, err)
 }

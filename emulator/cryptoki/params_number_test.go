@@ -9,9 +9,9 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-func TestMACLength(t *testing.T) {
+func TestNumber(t *testing.T) {
 	var p runtime.Pinner
-	got, err := cryptoki.MACLength(pkcs11.NewMechanism(pkcs11.CKM_AES_CMAC_GENERAL, raw(&p, 8)))
+	got, err := cryptoki.Number(pkcs11.NewMechanism(pkcs11.CKM_AES_CMAC_GENERAL, raw(&p, 8)))
 	if err != nil || got != 8 {
 		t.Errorf("%d, %v", got, err)
 	}
@@ -21,7 +21,7 @@ func TestMACLength(t *testing.T) {
 		"two words":    raw(&p, 8, 8),
 		"another kind": pkcs11.NewOAEPParams(0, 0, 0, nil),
 	} {
-		_, err := cryptoki.MACLength(pkcs11.NewMechanism(pkcs11.CKM_AES_CMAC_GENERAL, param))
+		_, err := cryptoki.Number(pkcs11.NewMechanism(pkcs11.CKM_AES_CMAC_GENERAL, param))
 		isInvalid(t, name, err)
 	}
 }
