@@ -84,10 +84,8 @@ func axis(values []float64, about float64) (scale func(float64) float64, ticks [
 	if least := 1e-6 * max(math.Abs(low), math.Abs(high), 1e-6); high-low < least {
 		high = low + least // what is the same is drawn as a line, and steps come to an end
 	}
-	for _, v := range steps(low, high, about) {
-		if v <= high+(high-low)/1000 {
-			ticks = append(ticks, v)
-		}
+	if ticks = steps(low, high, about); len(ticks) > 0 {
+		high = max(high, ticks[len(ticks)-1]) // the round number that is near ends the axis
 	}
 	return func(v float64) float64 { return (v - low) / (high - low) }, ticks
 }

@@ -10,10 +10,11 @@
   form.addEventListener("input", function () {
     var text = form.elements.text.value.trim().toLowerCase();
     var verdict = form.elements.verdict.value;
-    var asked = text !== "" || verdict !== "";
+    var family = form.elements.family.value;
+    var asked = text !== "" || verdict !== "" || family !== "";
     var n = 0;
     claims.forEach(function (c, i) {
-      var hit = words[i].indexOf(text) >= 0 && (verdict === "" || c.dataset.verdict === verdict);
+      var hit = words[i].indexOf(text) >= 0 && (verdict === "" || c.dataset.verdict === verdict) && (family === "" || c.dataset.family === family);
       c.hidden = !hit;
       if (hit) { n++; }
     });

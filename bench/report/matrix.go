@@ -113,12 +113,19 @@ func rowOf(sources *[]sourceRows, source string, columns []conformance.Verdict) 
 
 var (
 	inDocument = regexp.MustCompile(`^(seed \d+|RFC \d+|[^§,]+?),? +(.+)$`)
+	flaw       = regexp.MustCompile(`^(CVE-\d|\S+/\S+#\d)`)
 	chapter    = regexp.MustCompile(`^§([A-Z]\.\d+|\d+(\.\d+)*)`)
 )
+
+// flaws is the document of what other servers did wrong: each flaw is a row.
+const flaws = "Published flaws"
 
 // place splits a source into its document and the section that a reader would look
 // up: "seed 000 §6.3-6" stands in §6.3, "seed 001 §B.1.c.3" in §B.1.
 func place(source string) (document, section string) {
+	if flaw.MatchString(source) {
+		return flaws, source
+	}
 	m := inDocument.FindStringSubmatch(source)
 	if m == nil {
 		return source, ""

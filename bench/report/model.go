@@ -64,6 +64,7 @@ type Summary struct {
 // Ended says how the process of one family ended.
 type Ended struct {
 	Family  string  `json:"family"`
+	About   string  `json:"about,omitempty"` // what it is about, one line
 	Seconds float64 `json:"seconds"`
 	Error   string  `json:"error,omitempty"` // why there is no end record
 }

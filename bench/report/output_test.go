@@ -173,6 +173,32 @@ func TestCurvesAreDrawn(t *testing.T) {
 	page(t, r) // comes to an end
 }
 
+// An axis ends at a round number where one is near: shares up to 99 % end at 100.
+func TestAxisEndsAtARoundNumber(t *testing.T) {
+	r := report.Report{Claims: []report.Claim{{Verdict: conformance.Pass, Cases: []report.Case{{Series: &report.Plot{
+		Name: "Shares", Curves: []conformance.Curve{{Name: "all", X: []float64{1, 2}, Y: []float64{1, 99}}}}}}}}}
+	if text := page(t, r); !strings.Contains(text, ">100</text>") {
+		t.Error("the axis of shares has no 100")
+	}
+}
+
+// A family says what it is about, and its claims can be asked for; flaws of other
+// servers stand together.
+func TestPageTellsFamiliesAndFlaws(t *testing.T) {
+	text := page(t, sample())
+	for _, want := range []string{`<p class="about">published vectors</p>`, `<option>crash</option>`, `id="ST-2.2.1-a" data-verdict="PASS" data-family="crash"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if n := strings.Count(text, ">Published flaws</th>"); n != 1 {
+		t.Errorf("%d headings for published flaws", n)
+	}
+	if !strings.Contains(text, `<th scope="row">CVE-2015-5464</th>`) {
+		t.Error("a flaw has no row of its own")
+	}
+}
+
 func allText(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {

@@ -32,7 +32,7 @@ type fact struct{ Name, Value string }
 // familyBar is one family: how many claims have which verdict.
 type familyBar struct {
 	Name    string
-	About   string // of one that did not run
+	About   string // what it is about
 	Claims  int
 	Cases   int
 	Seconds float64
@@ -75,7 +75,7 @@ var groups = []struct {
 	{"not-met", "Not met", "Each of these is a finding.", []conformance.Verdict{conformance.Fail}, false},
 	{"harness", "Harness errors", "The bench failed here, not the target; nothing is known.", []conformance.Verdict{conformance.HarnessError}, false},
 	{"undecided", "Undecided", "A binding claim in this list leaves the run incomplete.", []conformance.Verdict{conformance.Blocked, conformance.Inconclusive, conformance.Excluded}, false},
-	{"warnings", "Warnings", "Recommendations that are not met.", []conformance.Verdict{conformance.Warn}, false},
+	{"warnings", "Warnings", "Recommendations that are not met, and binding claims where a source's own text, taken literally, goes no further.", []conformance.Verdict{conformance.Warn}, false},
 	{"met", "Met", "Judged on this target, and met.", []conformance.Verdict{conformance.Pass}, false},
 	{"not-asked", "Do not apply", "Optional and not declared, or about something that this target or profile does not have.", []conformance.Verdict{conformance.NotImplemented, conformance.NotApplicable}, false},
 	{"manual", "For people", "Organisational: the bench says what evidence to collect.", []conformance.Verdict{conformance.Manual}, true},
@@ -124,7 +124,7 @@ func facts(r Report) []fact {
 	f := []fact{
 		{"HSM", sentence(r.Run.HSM)},
 		{"Store", sentence(r.Run.Store)},
-		{"Stores", r.Run.Target["profile"]},
+		{"EPS profile", r.Run.Target["profile"]},
 		{"Profile", r.Run.Profile},
 		{"Settings", r.Run.Target["settings"]},
 		{"Seed", fmt.Sprint(r.Run.Seed)},
@@ -236,7 +236,7 @@ var abouts = map[string]string{
 func families(r Report) (judged, waiting []familyBar) {
 	var bars []familyBar
 	for _, e := range r.Summary.Families {
-		bars = append(bars, familyBar{Name: e.Family, Seconds: e.Seconds, Error: e.Error, ran: true})
+		bars = append(bars, familyBar{Name: e.Family, About: e.About, Seconds: e.Seconds, Error: e.Error, ran: true})
 	}
 	by := map[string][]Claim{}
 	for _, c := range r.Claims {

@@ -22,7 +22,7 @@ func sample() report.Report {
 		Catalogue: catalogue.All(),
 		Mutants:   map[string][]report.Mutant{}, Findings: catalogue.Text(),
 		Unselected: map[string]string{"ST-2.1-b": "outside --focus !ST-2.1-b"},
-		Families: []report.Ended{{Family: "rfc", Seconds: 0.9}, {Family: "mpp", Seconds: 6.1},
+		Families: []report.Ended{{Family: "rfc", About: "published vectors", Seconds: 0.9}, {Family: "mpp", Seconds: 6.1},
 			{Family: "pin", Seconds: 8.8}, {Family: "store", Seconds: 2, Error: "killed by SIGSEGV; see logs/store.log"}},
 	}
 	for _, c := range in.Catalogue {

@@ -48,7 +48,7 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 	var jobs []Job
 	for _, s := range r.Suites {
 		if n := len(sel.claims[s.Name]); n > 0 {
-			jobs = append(jobs, Job{Name: s.Name, Family: s.Name, Filter: c.Focus, Claims: n, Long: s.Long})
+			jobs = append(jobs, Job{Name: s.Name, Family: s.Name, Filter: c.Focus, Claims: n, About: s.About, Long: s.Long})
 		}
 	}
 	outcomes, err := r.execute(ctx, c, jobs, watch)
@@ -68,7 +68,7 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 		}
 		in.Results = append(in.Results, o.Results...)
 		in.Results = append(in.Results, o.lost(sel.claims[o.Job.Family])...)
-		in.Families = append(in.Families, report.Ended{Family: o.Job.Family, Seconds: o.Seconds, Error: o.trouble()})
+		in.Families = append(in.Families, report.Ended{Family: o.Job.Family, About: o.Job.About, Seconds: o.Seconds, Error: o.trouble()})
 	}
 	if c.Focus != "" {
 		sel.narrow(outcomes)
@@ -193,7 +193,7 @@ func (r Registry) knows(focus string) error {
 		_, claim := r.Claim(word)
 		family := slices.ContainsFunc(r.Claims, func(c conformance.Claim) bool { return c.Family == word })
 		if !claim && !family {
-			return &UsageError{fmt.Sprintf("--focus names %q, which is neither a claim nor a family", word), "see: epsbench list claims"}
+			return &UsageError{fmt.Sprintf("--focus names %q, which is neither a claim nor a suite", word), "see: epsbench list claims, epsbench list suites"}
 		}
 	}
 	return nil

@@ -22,6 +22,7 @@ type Job struct {
 	Filter  string  `json:"filter,omitempty"` // label expression over claim ids and the family's name
 	Claims  int     `json:"claims"`           // that the filter selects: for a progress display
 	Options Options `json:"options"`
+	About   string  `json:"-"` // what the family is about
 	Long    int     `json:"-"` // those that take longest begin first
 	Again   bool    `json:"-"` // a second run, of a mutant that survived the first
 }

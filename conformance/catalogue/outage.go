@@ -51,7 +51,7 @@ func outage(id, title, method string, places ...where) conformance.Claim {
 // target would lose it too.
 var (
 	ours      = only(func(file bool, server string) bool { return file || server != "" }, "the database server is not the bench's own")
-	served    = only(func(file bool, server string) bool { return server != "" }, "there is no database server of the bench's own")
+	served    = only(func(file bool, server string) bool { return server != "" }, "there is no database server of the bench's own; --store mariadb starts one")
 	inReach   = only(func(file bool, server string) bool { return file || server == "container" }, "the database server is not in a container of the bench's own")
 	contained = only(func(file bool, server string) bool { return server == "container" }, "there is no database server in a container of the bench's own")
 )

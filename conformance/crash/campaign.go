@@ -102,7 +102,7 @@ func (t tally) first() error {
 }
 
 func (t tally) String() string {
-	return fmt.Sprintf("%d kills, %d acknowledged; %d recovered as nothing, %d as all, %d violations", t.Kills, t.Acknowledged, t.Nothing, t.All, t.Violations)
+	return fmt.Sprintf("kills %d, acknowledged %d, recovered as nothing %d, as all %d, violations %d", t.Kills, t.Acknowledged, t.Nothing, t.All, t.Violations)
 }
 
 // fresh notes a token that no OTP has come from.

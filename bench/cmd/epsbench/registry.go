@@ -24,7 +24,7 @@ func registry() run.Registry {
 			{Name: "mpp", Long: 16, About: "how a token gets to a phone, and what an attacker on that way may try", Family: mpp.Family},
 			{Name: "pin", Long: 14, About: "what a PIN opens, what guessing it takes, and where the guessing ends", Family: pin.Family},
 			{Name: "store", Long: 9, About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
-			{Name: "authserver", Long: 8, About: "challenges and their responses at the authentication server", Family: authserver.Family},
+			{Name: "authserver", Long: 8, About: "what the authentication server does with OTPs, challenges, activations and attacks on them", Family: authserver.Family},
 			{Name: "crash", Long: 15, About: "what is left when a server is killed in the middle of its work", Family: crash.Family},
 			{Name: "outage", Long: 12, About: "what is done and lost when the HSM or the database is away, and when it is back", Family: outage.Family},
 		},
