@@ -37,7 +37,7 @@ type app struct {
 type commands struct {
 	Run       runCommand       `cmd:"" help:"Judge a target and leave a report."`
 	Selfcheck selfcheckCommand `cmd:"" help:"Run the mutants and print which claim kills which."`
-	List      listCommand      `cmd:"" help:"List claims, suites or mutants."`
+	List      listCommand      `cmd:"" help:"List claims, suites, mutants or targets."`
 	Eps       epsCommand       `cmd:"" passthrough:"" help:"Run an EPS, its administration or its phone: the program eps with the emulator built in."`
 	Report    reportCommand    `cmd:"" help:"Show a report, or compare two."`
 	Child     childCommand     `cmd:"" hidden:"" help:"Do one job of a run; started by run and selfcheck."`
