@@ -253,6 +253,7 @@ func FuzzParameters(f *testing.F) {
 				t.Error("accepted no iteration")
 			}
 			cryptoki.HKDFParameter(m)
+			cryptoki.PSSParameter(m)
 			cryptoki.NoParameter(m)
 		}
 		cryptoki.NestedTemplate(param)

@@ -88,6 +88,7 @@ var (
 // unsafeTable widens rows of table.
 var unsafeTable = []Spec{
 	aesCBCPad(Encrypt | Decrypt | Wrap | Unwrap),
+	rsaPKCS(Encrypt | Decrypt | Sign | Verify | Wrap | Unwrap),
 }
 
 // Rows is what a token offers.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -22,16 +23,18 @@ const (
 
 var rsaKeys = []uint{pkcs11.CKK_RSA}
 
-var rsaTable = []Spec{
+var rsaTable = slices.Concat([]Spec{
 	{Type: pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, Operations: GeneratePair, KeyTypes: rsaKeys, Min: minModulus, Max: maxModulus},
 	{Type: pkcs11.CKM_RSA_PKCS_OAEP, Operations: Encrypt | Decrypt | Wrap | Unwrap, KeyTypes: rsaKeys,
 		Min: minModulus, Max: maxModulus, cipher: oaep},
-}
+}, rsaSignTable)
 
-// The digests of OAEP and of its mask generation function.
+// The digests of RSA, and those of its mask generation function.
 var (
-	oaepHash = map[uint]crypto.Hash{pkcs11.CKM_SHA_1: crypto.SHA1, pkcs11.CKM_SHA256: crypto.SHA256}
-	oaepMGF  = map[uint]crypto.Hash{pkcs11.CKG_MGF1_SHA1: crypto.SHA1, pkcs11.CKG_MGF1_SHA256: crypto.SHA256}
+	rsaHash = map[uint]crypto.Hash{pkcs11.CKM_SHA_1: crypto.SHA1, pkcs11.CKM_SHA224: crypto.SHA224, pkcs11.CKM_SHA256: crypto.SHA256,
+		pkcs11.CKM_SHA384: crypto.SHA384, pkcs11.CKM_SHA512: crypto.SHA512}
+	rsaMGF = map[uint]crypto.Hash{pkcs11.CKG_MGF1_SHA1: crypto.SHA1, pkcs11.CKG_MGF1_SHA224: crypto.SHA224, pkcs11.CKG_MGF1_SHA256: crypto.SHA256,
+		pkcs11.CKG_MGF1_SHA384: crypto.SHA384, pkcs11.CKG_MGF1_SHA512: crypto.SHA512}
 )
 
 func oaep(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error) {
@@ -39,7 +42,7 @@ func oaep(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := &rsa.OAEPOptions{Hash: oaepHash[p.Hash], MGFHash: oaepMGF[p.MGF], Label: p.Label}
+	opts := &rsa.OAEPOptions{Hash: rsaHash[p.Hash], MGFHash: rsaMGF[p.MGF], Label: p.Label}
 	if opts.Hash == 0 || opts.MGFHash == 0 {
 		return nil, errParameter
 	}

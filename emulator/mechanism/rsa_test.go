@@ -80,7 +80,7 @@ func TestOAEPFaultsLookAlike(t *testing.T) {
 	wants(t, "long block", err, pkcs11.CKR_WRAPPED_KEY_LEN_RANGE)
 	_, err = spec.Wrap(k, m, make([]byte, n), rand.Reader)
 	wants(t, "key that does not fit", err, pkcs11.CKR_KEY_SIZE_RANGE)
-	_, err = run(k, oaep(pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512, ""), false, make([]byte, n))
+	_, err = run(k, oaep(pkcs11.CKM_SHA512_256, pkcs11.CKG_MGF1_SHA512, ""), false, make([]byte, n))
 	wants(t, "hash that is not offered", err, pkcs11.CKR_MECHANISM_PARAM_INVALID)
 }
 

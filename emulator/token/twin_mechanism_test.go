@@ -89,6 +89,9 @@ var mechanismScenarios = []scenario{
 	{name: "DES3 on a token of today", meant: meant{"CKR_ATTRIBUTE_VALUE_INVALID", "CKR_OK", smaller}, do: func(g *ground) string {
 		return says(second(g.CreateObject(g.s, des3Of(cE))))
 	}},
+	{name: "RSA signature, PKCS #1 v1.5", do: rsaSignature(plain(pkcs11.CKM_SHA256_RSA_PKCS))},
+	{name: "RSA signature of data", do: rsaSignature(plain(pkcs11.CKM_RSA_PKCS))},
+	{name: "RSA signature, PSS", do: rsaSignature(with(pkcs11.CKM_SHA256_RSA_PKCS_PSS, pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, 32)))},
 	{name: "concatenate a key", meant: meant{"48 bytes", "CKR_MECHANISM_INVALID", wider}, do: func(g *ground) string {
 		return g.concatenate(genericOf(key32, cDrv), genericOf(key16, cDrv), child(pkcs11.CKK_GENERIC_SECRET, 48)...)
 	}},
@@ -110,4 +113,22 @@ func (g *ground) concatenate(base, other []*pkcs11.Attribute, child ...*pkcs11.A
 	m := with(pkcs11.CKM_CONCATENATE_BASE_AND_KEY, binary.NativeEndian.AppendUint64(nil, uint64(g.create(other))))
 	h, err := g.DeriveKey(g.s, m, g.create(base), child)
 	return g.valueOf(h, err)
+}
+
+// rsaSignature is how long one is, and the answers to the right message and another.
+func rsaSignature(m []*pkcs11.Mechanism) func(g *ground) string {
+	return func(g *ground) string {
+		public, private, err := g.GenerateKeyPair(g.s, plain(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN),
+			[]*pkcs11.Attribute{bits1024, attr(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}), attr(cV, true)}, []*pkcs11.Attribute{attr(cS, true)})
+		check(g.t, err)
+		check(g.t, g.SignInit(g.s, m, private))
+		signature, err := g.Sign(g.s, []byte("message"))
+		check(g.t, err)
+		out := fmt.Sprint(len(signature))
+		for _, message := range []string{"message", "another"} {
+			check(g.t, g.VerifyInit(g.s, m, public))
+			out += " " + says(g.Verify(g.s, []byte(message), signature))
+		}
+		return out
+	}
 }
