@@ -110,7 +110,7 @@ func (b *box) serve(ctx context.Context) error {
 
 func (b *box) alive(ctx context.Context) bool {
 	e, err := b.docker.ExecInspect(ctx, b.running, client.ExecInspectOptions{})
-	return err == nil && e.Running
+	return err != nil || e.Running // an engine under load may not say
 }
 
 func (b *box) faults() map[Fault]fault {

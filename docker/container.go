@@ -210,7 +210,7 @@ func Sweep(ctx context.Context) {
 
 func (c container) alive(ctx context.Context) bool {
 	state, err := c.State(ctx)
-	return err == nil && state.Running
+	return err != nil || state.Running // an engine under load may not say
 }
 
 func (c container) logs(ctx context.Context) ([]byte, error) {

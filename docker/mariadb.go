@@ -32,7 +32,7 @@ type Instance struct {
 
 // server is a MariaDB however it was started.
 type server interface {
-	alive(ctx context.Context) bool
+	alive(ctx context.Context) bool // false where it is known to have ended
 	logs(ctx context.Context) ([]byte, error)
 	files(ctx context.Context) (map[string][]byte, error)
 	stop() error
@@ -75,8 +75,7 @@ func startFirst(ctx context.Context, ways []starter, args []string) (*Instance, 
 		}
 		i := &Instance{DSN: dsn(account, c.user, address, database), AdminDSN: dsn("root", c.root, address, database), server: s}
 		if err := i.ready(ctx); err != nil {
-			log, _ := s.logs(ctx)
-			return nil, errors.Join(fmt.Errorf("start MariaDB: %w\n%s", err, tail(log)), i.Stop())
+			return nil, errors.Join(fmt.Errorf("start MariaDB: %w", err), i.Stop())
 		}
 		return i, nil
 	}
@@ -154,8 +153,17 @@ func (i *Instance) admin(ctx context.Context, statements ...string) (err error) 
 
 const startTime = time.Minute
 
-// ready waits until the server takes statements.
+// ready waits until the server takes statements, or else shows what it has logged.
 func (i *Instance) ready(ctx context.Context) error {
+	err := i.answers(ctx)
+	if err != nil {
+		log, _ := i.server.logs(ctx)
+		err = fmt.Errorf("%w\n%s", err, tail(log))
+	}
+	return err
+}
+
+func (i *Instance) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
