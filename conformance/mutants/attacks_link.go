@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
-	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/authserver"
 	"github.com/epsbench/epsbench/reference/mpp"
 	"github.com/epsbench/epsbench/reference/store"
@@ -32,7 +31,7 @@ var attackedLink = []Mutant{
 		About:  "A wrong response uses its challenge up and leaves no count.",
 		Claims: []string{"RGS-C1a"},
 		Reason: "/respond: after 3 wrong ones the right one is accepted",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return otpsAlone{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return otpsAlone{p} }),
 	},
 	{
 		Name:   "the call that tests codes has no limit",

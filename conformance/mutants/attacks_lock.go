@@ -18,14 +18,14 @@ var attackedLocks = []Mutant{
 		About:  "A resynchronisation may begin at counters that were passed over.",
 		Claims: []string{"ATK-10"},
 		Reason: "of a pair of OTPs these resynchronise",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return backwards{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return backwards{p} }),
 	},
 	{
 		Name:   "resynchronised tokens look further ahead",
 		About:  "A token that was once far ahead gets a longer look-ahead for ever.",
 		Claims: []string{"ATK-10"},
 		Reason: "after a resynchronisation the accepted offsets",
-		Break: withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+		Break: withPolicy(func(p authserver.Policy) authserver.Policy {
 			return &lenient{Policy: p, far: map[reference.TokenID]bool{}}
 		}),
 	},
@@ -34,14 +34,14 @@ var attackedLocks = []Mutant{
 		About:  "The window reaches from the server's time to the phone's.",
 		Claims: []string{"ATK-10"},
 		Reason: "steps of drift remembered, the accepted offsets",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return stretching{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return stretching{p} }),
 	},
 	{
 		Name:   "drift has no end",
 		About:  "A phone's clock may go wrong as far as it will.",
 		Claims: []string{"ATK-10"},
 		Reason: "steps that a clock is followed",
-		Break: withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+		Break: withPolicy(func(p authserver.Policy) authserver.Policy {
 			r := p.(authserver.Rules)
 			r.Offset = 1 << 20
 			return r
@@ -66,7 +66,7 @@ var attackedLocks = []Mutant{
 		About:  "A blocked token resynchronises, and is unblocked by it.",
 		Claims: []string{"ATK-13"},
 		Reason: "after a lock by validation, resynchronisation accepts the right OTP",
-		Break: withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+		Break: withPolicy(func(p authserver.Policy) authserver.Policy {
 			return &sideDoor{Policy: p, open: map[reference.TokenID]bool{}}
 		}),
 	},
@@ -75,7 +75,7 @@ var attackedLocks = []Mutant{
 		About:  "OTPs that do not resynchronise leave no count.",
 		Claims: []string{"ATK-13"},
 		Reason: "after a lock by resynchronisation, validation accepts the right OTP",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return uncounted{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return uncounted{p} }),
 	},
 }
 
@@ -132,7 +132,7 @@ type curious struct {
 }
 
 func (p *curious) put(s *Seams) {
-	withPolicy(func(real authserver.Policy, _ reference.Clock) authserver.Policy {
+	withPolicy(func(real authserver.Policy) authserver.Policy {
 		p.Policy = real
 		return p
 	})(s)

@@ -64,7 +64,7 @@ var attackedOTPs = []Mutant{
 		Claims: []string{"ATK-09"},
 		Reason: "a used OTP, with a",
 		Break: func(s *Seams) {
-			withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+			withPolicy(func(p authserver.Policy) authserver.Policy {
 				return accepting{p, func(before, after store.Credential) store.Credential { after.Counter = before.Counter; return after }}
 			})(s)
 			used := sync.Map{}

@@ -140,7 +140,7 @@ func (p answerable) Answerable(c store.Challenge, token reference.TokenID, sessi
 }
 
 func withAnswerable(judge func(authserver.Policy, store.Challenge, reference.TokenID, string, time.Time) bool) func(*Seams) {
-	return withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return answerable{p, judge} })
+	return withPolicy(func(p authserver.Policy) authserver.Policy { return answerable{p, judge} })
 }
 
 // timestamped gives a suite without one a timestamp before it is enrolled.

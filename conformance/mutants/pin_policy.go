@@ -18,14 +18,14 @@ var pinPolicy = []Mutant{
 		About:  "The authentication server counts failures and never blocks.",
 		Claims: []string{"ST-6.1-e"},
 		Reason: "wrong OTPs the right one is accepted",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return neverLocked{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return neverLocked{p} }),
 	},
 	{
 		Name:   "failures counted in memory",
 		About:  "The authentication server keeps the count of failures in a map instead of the row.",
 		Claims: []string{"ST-6.1-e"},
 		Reason: "a restart clears the count",
-		Break: withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+		Break: withPolicy(func(p authserver.Policy) authserver.Policy {
 			return &countsInMemory{Policy: p, failures: map[reference.TokenID]int{}}
 		}),
 	},
@@ -34,7 +34,7 @@ var pinPolicy = []Mutant{
 		About:  "The authentication server takes failures within a fifth of a second for a double click.",
 		Claims: []string{"ST-6.1-e"},
 		Reason: "a failure was lost",
-		Break: withPolicy(func(p authserver.Policy, c reference.Clock) authserver.Policy {
+		Break: withClockedPolicy(func(p authserver.Policy, c reference.Clock) authserver.Policy {
 			return &doubleClick{Policy: p, clock: c, last: map[reference.TokenID]time.Time{}}
 		}),
 	},
@@ -43,7 +43,7 @@ var pinPolicy = []Mutant{
 		About:  "An accepted OTP leaves the counter where it was.",
 		Claims: []string{"ST-6.1-e"},
 		Reason: "parallel equal OTPs that are accepted",
-		Break: withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+		Break: withPolicy(func(p authserver.Policy) authserver.Policy {
 			return accepting{p, func(before, after store.Credential) store.Credential { after.Counter = before.Counter; return after }}
 		}),
 	},
@@ -52,21 +52,21 @@ var pinPolicy = []Mutant{
 		About:  "The authentication server accepts the OTPs of a token that the bank has suspended.",
 		Claims: []string{"ST-6.1-e"},
 		Reason: "the right OTP of a suspended token is accepted",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return suspendedInUse{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return suspendedInUse{p} }),
 	},
 	{
 		Name:   "no OTPs are computed for unknown users",
 		About:  "The authentication server leaves the HSM in peace where there is no token to test.",
 		Claims: []string{"RGS-C-1"},
 		Reason: "HSM calls for a user who is unknown",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return idleForNobody{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return idleForNobody{p} }),
 	},
 	{
 		Name:   "logins clear every count",
 		About:  "An accepted OTP clears the counts that only an unlock may clear.",
 		Claims: []string{"RGS-RecomTauxFausseAcceptation"},
 		Reason: "tries before the block at a",
-		Break: withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+		Break: withPolicy(func(p authserver.Policy) authserver.Policy {
 			return accepting{p, func(_, after store.Credential) store.Credential {
 				after.FailedEver, after.Candidates = 0, 0
 				return after
@@ -78,21 +78,21 @@ var pinPolicy = []Mutant{
 		About:  "The authentication server does not look at how long a token's PIN is.",
 		Claims: []string{"RGS-RecomTauxFausseAcceptation"},
 		Reason: "tries before the block at a PIN of 4 digits",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return longPINs{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return longPINs{p} }),
 	},
 	{
 		Name:   "used time steps stay good",
 		About:  "The window of a TOTP token does not begin after the last accepted step.",
 		Claims: []string{"RGS-C-7"},
 		Reason: "back a used OTP is accepted",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return forgetful{p} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return forgetful{p} }),
 	},
 	{
 		Name:   "counter of 32 bits",
 		About:  "The counter is kept in 32 bits and wraps.",
 		Claims: []string{"RGS-C-7"},
 		Reason: "the counter starts again",
-		Break: withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+		Break: withPolicy(func(p authserver.Policy) authserver.Policy {
 			return accepting{p, func(_, after store.Credential) store.Credential { after.Counter &= math.MaxUint32; return after }}
 		}),
 	},
@@ -101,7 +101,7 @@ var pinPolicy = []Mutant{
 		About:  "The authentication server keeps the counters of tokens in a map instead of the row.",
 		Claims: []string{"RGS-C-7"},
 		Reason: "after a restart a used OTP is accepted",
-		Break: withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy {
+		Break: withPolicy(func(p authserver.Policy) authserver.Policy {
 			return &counterInMemory{Policy: p, next: map[reference.TokenID]uint64{}}
 		}),
 	},
@@ -110,19 +110,24 @@ var pinPolicy = []Mutant{
 		About:  "The look-ahead of HOTP is one counter longer than declared.",
 		Claims: []string{"RGS-C-8"},
 		Reason: "of the counter, declared",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return wider{p, oath.KindHOTP, 0, 1} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return wider{p, oath.KindHOTP, 0, 1} }),
 	},
 	{
 		Name:   "one step more to either side",
 		About:  "The window of TOTP is one time step wider than declared, on both sides.",
 		Claims: []string{"RGS-C-8"},
 		Reason: "of the time step, declared",
-		Break:  withPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return wider{p, oath.KindTOTP, 1, 1} }),
+		Break:  withPolicy(func(p authserver.Policy) authserver.Policy { return wider{p, oath.KindTOTP, 1, 1} }),
 	},
 }
 
 // withPolicy puts another policy around the real one, anew at each start.
-func withPolicy(change func(authserver.Policy, reference.Clock) authserver.Policy) func(*Seams) {
+func withPolicy(change func(authserver.Policy) authserver.Policy) func(*Seams) {
+	return withClockedPolicy(func(p authserver.Policy, _ reference.Clock) authserver.Policy { return change(p) })
+}
+
+// withClockedPolicy is withPolicy for one that looks at the clock.
+func withClockedPolicy(change func(authserver.Policy, reference.Clock) authserver.Policy) func(*Seams) {
 	return func(s *Seams) {
 		s.Validation = func(p *authserver.Parts) { p.Policy = change(p.Policy, p.Clock) }
 	}
