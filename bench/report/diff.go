@@ -22,6 +22,7 @@ type Change struct {
 	Is    conformance.Verdict `json:"is"`
 }
 
+// String is the line of a change in a comparison.
 func (c Change) String() string {
 	what := c.Claim
 	if c.Case != "" {

@@ -28,8 +28,10 @@ type Waiter interface {
 // SystemWaiter is the machine's monotonic clock.
 type SystemWaiter struct{}
 
+// Now implements Waiter.
 func (SystemWaiter) Now() time.Time { return time.Now() }
 
+// Sleep implements Waiter: it ends early with its context.
 func (SystemWaiter) Sleep(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return

@@ -26,6 +26,7 @@ type Handler struct {
 	Log     *slog.Logger
 }
 
+// ServeHTTP answers one message of the EPS.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request, err := read(w, r)
 	if err != nil {
