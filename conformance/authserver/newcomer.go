@@ -2,7 +2,6 @@ package authserver
 
 import (
 	"context"
-	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -53,18 +52,9 @@ func (a *activating) newcomers(ctx context.Context, n int) []*user {
 // wrong is the n-th OTP of no counter near.
 func (u *user) wrong(n int) string {
 	GinkgoHelper()
-	near := map[string]bool{}
-	for c := range uint64(4 * declared(u.target).LookAhead) {
-		near[u.otp(c)] = true
-	}
-	for i := 7; ; i += 7919 {
-		if otp := fmt.Sprintf("%0*d", len(u.otp(0)), i%1_000_000); !near[otp] {
-			if n == 0 {
-				return otp
-			}
-			n--
-		}
-	}
+	otps, err := u.Wrong(n + 1)
+	Expect(err).NotTo(HaveOccurred(), "wrong OTPs")
+	return otps[n]
 }
 
 // posts sends an activation and gives the answer, and whether it is the granted one.

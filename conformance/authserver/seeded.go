@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
-	"math"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -29,8 +28,6 @@ const (
 	totp = "TOTP-SHA256-6-30"
 	// first is the counter of a fresh HOTP user, so that there are ones before it.
 	first = 1000
-	// reach is further than any window or resynchronisation, to either side.
-	reach = 120
 )
 
 // fresh gives the authentication server a user of a suite, none of whose OTPs near moving
@@ -45,7 +42,7 @@ func fresh(ctx context.Context, t conformance.Target, suite string, moving uint6
 	if suite == hotp {
 		u.seed.Counter = moving
 	}
-	for u.seed.Secret == nil || len(u.near(moving)) < reach+1 {
+	for u.seed.Secret == nil || len(u.near(moving)) < oracle.Reach+1 {
 		u.seed.Secret = make([]byte, 32)
 		rand.Read(u.seed.Secret) // never fails
 	}
@@ -57,7 +54,7 @@ func fresh(ctx context.Context, t conformance.Target, suite string, moving uint6
 // near are the OTPs from some way before moving to some way after it.
 func (u *seeded) near(moving uint64) map[string]bool {
 	all := map[string]bool{}
-	for m := moving - reach/2; m <= moving+reach/2; m++ {
+	for m := moving - oracle.Reach/2; m <= moving+oracle.Reach/2; m++ {
 		all[u.otp(m)] = true
 	}
 	return all
@@ -80,14 +77,8 @@ func (u *seeded) in(moving uint64, count int) (otps []string) {
 }
 
 // wrong gives n OTPs of no moving factor near.
-func (u *seeded) wrong(moving uint64, n int) (otps []string) {
-	near := u.near(moving)
-	for i := 1; len(otps) < n; i++ {
-		if otp := fmt.Sprintf("%0*d", u.suite.Digits, i*7919%int(math.Pow10(u.suite.Digits))); !near[otp] {
-			otps = append(otps, otp)
-		}
-	}
-	return otps
+func (u *seeded) wrong(moving uint64, n int) []string {
+	return u.suite.Wrong(u.seed.Secret, moving, n)
 }
 
 // answer is what a caller can look at, but for the date.

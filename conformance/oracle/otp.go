@@ -7,6 +7,7 @@ import (
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"time"
@@ -63,4 +64,23 @@ func (s Suite) Moving(t time.Time) uint64 {
 // OTP is the password for a moving factor: a counter or a number of steps.
 func (s Suite) OTP(key []byte, moving uint64) string {
 	return HOTP(s.Hash, key, moving, s.Digits)
+}
+
+// Reach is further than a window or a resynchronisation goes, to either side.
+const Reach = 120
+
+// Wrong gives n different OTPs of no moving factor within Reach of one.
+func (s Suite) Wrong(key []byte, moving uint64, n int) (otps []string) {
+	near := map[string]bool{}
+	for m := moving - min(moving, Reach); m <= moving+Reach; m++ {
+		near[s.OTP(key, m)] = true
+	}
+	space := int(math.Pow10(s.Digits))
+	for i := 1; len(otps) < n; i++ {
+		const step = 7919 // odd and no multiple of 5: no OTP comes twice before all have come
+		if otp := fmt.Sprintf("%0*d", s.Digits, i*step%space); !near[otp] {
+			otps = append(otps, otp)
+		}
+	}
+	return otps
 }

@@ -48,6 +48,26 @@ func TestParseSuite(t *testing.T) {
 	}
 }
 
+func TestWrong(t *testing.T) {
+	suite, key := oracle.Suite{Hash: crypto.SHA256, Digits: 6}, []byte("12345678901234567890")
+	for _, moving := range []uint64{0, 7, 1000} {
+		seen := map[string]bool{}
+		for m := moving - min(moving, oracle.Reach); m <= moving+oracle.Reach; m++ {
+			seen[suite.OTP(key, m)] = true
+		}
+		otps := suite.Wrong(key, moving, 50_000) // a dozen near ones would be among them by chance
+		if len(otps) != 50_000 {
+			t.Fatalf("%d OTPs", len(otps))
+		}
+		for _, otp := range otps {
+			if seen[otp] || len(otp) != 6 {
+				t.Fatalf("at %d: %s is near, or comes twice, or is none", moving, otp)
+			}
+			seen[otp] = true
+		}
+	}
+}
+
 func FuzzParseSuite(f *testing.F) {
 	f.Add("HOTP-SHA256-6")
 	f.Add("TOTP-SHA1-8-30")

@@ -70,6 +70,15 @@ func (u *User) Digits() string {
 // OTP is that of a moving factor.
 func (u *User) OTP(moving uint64) (string, error) { return u.Grant.OTP(u.PIN, moving) }
 
+// Wrong gives n different OTPs that no server takes from him now.
+func (u *User) Wrong(n int) ([]string, error) {
+	tok, err := u.Grant.Inner().TOK(u.PIN)
+	if err != nil {
+		return nil, err
+	}
+	return u.Suite.Wrong(tok, u.Moving(), n), nil
+}
+
 // Moving is the moving factor that is due.
 func (u *User) Moving() uint64 {
 	if u.Suite.Step == 0 {

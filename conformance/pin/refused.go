@@ -48,7 +48,7 @@ func (u *user) enter(ctx context.Context) {
 // the one behind.
 func (u *user) mistyped() string {
 	near := map[string]bool{}
-	for i := range uint64(reach) {
+	for i := range uint64(oracle.Reach) {
 		near[u.Suite.OTP(u.right, u.Next+i)] = true
 	}
 	for i := u.Next; ; i++ {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"net/http"
 	"time"
 
@@ -107,23 +106,10 @@ func (h *holder) tok(pin string) []byte {
 	return tok
 }
 
-// reach is further than any server's window, to either side.
-const reach = 120
-
 // wrong gives n different OTPs of no moving factor that the server could try now.
 func (h *holder) wrong(n int) []string {
 	GinkgoHelper()
-	near, tok := map[string]bool{}, h.tok(h.PIN)
-	m := h.Moving()
-	for i := m - min(m, reach); i <= m+reach; i++ {
-		near[h.Suite.OTP(tok, i)] = true
-	}
-	var otps []string
-	space := int(math.Pow10(h.Suite.Digits))
-	for i := 0; len(otps) < n; i++ {
-		if otp := fmt.Sprintf("%0*d", h.Suite.Digits, i*7919%space); !near[otp] {
-			otps = append(otps, otp)
-		}
-	}
+	otps, err := h.Wrong(n)
+	Expect(err).NotTo(HaveOccurred(), "wrong OTPs")
 	return otps
 }
