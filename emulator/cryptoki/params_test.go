@@ -254,6 +254,11 @@ func FuzzParameters(f *testing.F) {
 			}
 			cryptoki.HKDFParameter(m)
 			cryptoki.PSSParameter(m)
+			for _, feedback := range []bool{false, true} {
+				if k, err := cryptoki.KDFParameter(m, feedback); err == nil && len(k.Fields) > 16 {
+					t.Error("accepted too many fields")
+				}
+			}
 			cryptoki.NoParameter(m)
 		}
 		cryptoki.NestedTemplate(param)

@@ -81,7 +81,7 @@ type Space struct {
 // of the same mechanism, when asked: ciphers of the past, wrapping without integrity,
 // and derivations that let a key be read piece by piece.
 var (
-	table  = slices.Concat(aesTable, genericTable, deriveTable, hashTable, rsaTable)
+	table  = slices.Concat(aesTable, genericTable, deriveTable, sp800108Table, hashTable, rsaTable)
 	legacy = slices.Concat(desTable, unsafeTable, leakTable)
 )
 

@@ -41,6 +41,9 @@ func TestTable(t *testing.T) {
 	} {
 		want[typ] = can
 	}
+	for _, typ := range []uint{mechanism.CKM_SP800_108_COUNTER_KDF, mechanism.CKM_SP800_108_FEEDBACK_KDF, mechanism.CKM_SP800_108_DOUBLE_PIPELINE_KDF} {
+		want[typ] = mechanism.Derive
+	}
 	for _, c := range rsaDigests {
 		want[c.pkcs], want[c.pss] = S|V, S|V
 	}

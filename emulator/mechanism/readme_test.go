@@ -41,8 +41,10 @@ func TestREADME(t *testing.T) {
 
 // newer names the mechanisms of v3.0 that miekg/pkcs11 does not.
 var newer = map[uint]string{
-	mechanism.CKM_HKDF_DERIVE:      "CKM_HKDF_DERIVE",
-	mechanism.CKM_AES_KEY_WRAP_KWP: "CKM_AES_KEY_WRAP_KWP",
+	mechanism.CKM_SP800_108_COUNTER_KDF: "CKM_SP800_108_COUNTER_KDF", mechanism.CKM_SP800_108_FEEDBACK_KDF: "CKM_SP800_108_FEEDBACK_KDF",
+	mechanism.CKM_SP800_108_DOUBLE_PIPELINE_KDF: "CKM_SP800_108_DOUBLE_PIPELINE_KDF",
+	mechanism.CKM_HKDF_DERIVE:                   "CKM_HKDF_DERIVE",
+	mechanism.CKM_AES_KEY_WRAP_KWP:              "CKM_AES_KEY_WRAP_KWP",
 }
 
 func row(s *mechanism.Spec) string {
