@@ -48,6 +48,9 @@ func (c *auditVerifyCommand) verify(ctx context.Context, p *Program, e *eps) (er
 		if report.Problem != nil {
 			return &reference.Hint{Err: fmt.Errorf("node %s: %w", node, report.Problem), Text: "keep database and anchor as they are; find out who could write to them"}
 		}
+		if c.Node != "" && report.Records == 0 && report.Anchored == 0 {
+			return &reference.Hint{Err: fmt.Errorf("node %s: %w in database and anchor", node, reference.ErrNotFound), Text: "leave --node out to verify every node that the database knows"}
+		}
 		p.say("node %s: %d records in %d groups are whole, %d groups compared with the anchor", node, report.Records, report.Groups, report.Anchored)
 	}
 	if err := server.SealAudit(ctx, e.config, e.hsm, e.keys, e.store, nil); err != nil {

@@ -81,7 +81,7 @@ func (c *authInitCommand) Run(ctx context.Context, p *Program) error {
 	}
 	offer, err := a.create(ctx, c)
 	if err := errors.Join(err, a.close()); err != nil {
-		return unusable{err}
+		return unusable{errors.Join(err, discard(config.Store))}
 	}
 	if err := write(filepath.Join(c.Dir, "authserver.yaml"), authTemplate, config); err != nil {
 		return err

@@ -127,14 +127,27 @@ func (p *Program) makeEPS(ctx context.Context, c *initCommand, config server.Con
 	if e.store, err = server.OpenStore(ctx, config.Store); err != nil {
 		return unusable{errors.Join(fmt.Errorf("store: %w", err), h.Close())}
 	}
-	err = e.create(ctx, c)
-	return errors.Join(err, e.close())
+	if err := keys.Init(ctx, h, e.store, keys.Options{RSABits: c.RSABits, MPP: c.MPP, Profile: c.Profile}); err != nil {
+		return unusable{errors.Join(fmt.Errorf("keys: %w", err), e.close(), discard(config.Store))}
+	}
+	return errors.Join(e.create(ctx, c), e.close())
+}
+
+// discard takes away the new database of what did not come about: the next try finds
+// the directory as it was.
+func discard(s server.Store) (err error) {
+	if s.Engine != "sqlite" {
+		return nil
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if failed := os.Remove(s.Path + suffix); !errors.Is(failed, fs.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	return err
 }
 
 func (e *eps) create(ctx context.Context, c *initCommand) (err error) {
-	if err := keys.Init(ctx, e.hsm, e.store, keys.Options{RSABits: c.RSABits, MPP: c.MPP, Profile: c.Profile}); err != nil {
-		return unusable{fmt.Errorf("keys: %w", err)}
-	}
 	if e.keys, err = keys.Open(ctx, e.hsm, e.store); err != nil {
 		return unusable{fmt.Errorf("keys: %w", err)}
 	}

@@ -32,7 +32,7 @@ func (c *keysTicketCommand) Run(ctx context.Context, p *Program) error {
 
 func (c *keysTicketCommand) add(ctx context.Context, p *Program, e *eps) error {
 	if err := keys.AddTicket(ctx, e.hsm); err != nil {
-		return unusable{err}
+		return unusable{there(err)}
 	}
 	if err := e.record(ctx, "key made", "", "key", "TKT"); err != nil {
 		return err
@@ -42,10 +42,18 @@ func (c *keysTicketCommand) add(ctx context.Context, p *Program, e *eps) error {
 	return nil
 }
 
+// there says of a key that exists that it need not be made.
+func there(err error) error {
+	if errors.Is(err, reference.ErrExists) {
+		return &reference.Hint{Err: err, Text: "nothing was changed: the key is made once, and the configuration says whether it is used"}
+	}
+	return err
+}
+
 // keysMPPCommand is what goes before another version in mpp.versions.
 type keysMPPCommand struct {
 	configFlag
-	Version int    `arg:"" help:"1 or 2."`
+	Version int    `arg:"" enum:"1,2" help:"1 or 2."`
 	RSABits int    `help:"Length of the RSA key." name:"rsa-bits" default:"3072" enum:"2048,3072,4096"`
 	Pinned  string `help:"What applications carry so far." default:"phone.json" type:"path"`
 	To      string `help:"New file for what they carry with both keys." default:"phone-both.json" type:"path"`
@@ -68,7 +76,7 @@ func (c *keysMPPCommand) Run(ctx context.Context, p *Program) error {
 
 func (c *keysMPPCommand) add(ctx context.Context, p *Program, e *eps, old phone.Pinned) (err error) {
 	if err := keys.AddMPP(ctx, e.hsm, c.Version, keys.Options{RSABits: c.RSABits}); err != nil {
-		return unusable{err}
+		return unusable{there(err)}
 	}
 	if e.keys, err = keys.Open(ctx, e.hsm, e.store); err != nil {
 		return unusable{err}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -90,6 +91,9 @@ func (c *activateCommand) Run(ctx context.Context, p *Program) error {
 		if errors.Is(err, phone.ErrNotActivated) {
 			err = &reference.Hint{Err: err, Text: "is the PIN right, and the token neither locked nor too old to be activated? the next try makes the next OTP"}
 		}
+		if errors.Is(err, phone.ErrDevice) {
+			err = &reference.Hint{Err: err, Text: "where it is active or needs no activation, go on with: eps phone otp"}
+		}
 		if err != nil {
 			return "", provisionError(err)
 		}
@@ -117,6 +121,12 @@ func (c *ocraCommand) Run(p *Program) error {
 	})
 }
 
+// isPIN says whether an answer looks like one. A wrong PIN makes an OTP that costs a try;
+// what is none, such as an empty line, is a slip and need not.
+func isPIN(answer []byte) bool {
+	return len(answer) >= 4 && len(answer) <= 12 && len(bytes.Trim(answer, "0123456789")) == 0
+}
+
 // use asks for the PIN and says what is computed with it.
 func (f deviceFlag) use(p *Program, compute func(d *phone.Device, pin []byte) (string, error)) error {
 	device, err := phone.File(f.Device).Load()
@@ -128,6 +138,9 @@ func (f deviceFlag) use(p *Program, compute func(d *phone.Device, pin []byte) (s
 		return err
 	}
 	defer clear(pin)
+	if !isPIN(pin) {
+		return usageError{errors.New("a PIN of 4 to 12 digits is wanted on standard input")}
+	}
 	text, err := compute(device, pin)
 	var hint *reference.Hint
 	if errors.Is(err, phone.ErrDevice) && !errors.As(err, &hint) {
