@@ -72,12 +72,16 @@ func (d *draft) ancestry(from origin, made uint, base *object) error {
 func (o *object) mixed(other *object) *object {
 	both := *o
 	const any = fSensitive | fWrapWithTrusted
+	both.ever = o.ever | other.ever
 	both.flags = o.flags&other.flags | (o.flags|other.flags)&any
 	return &both
 }
 
 // confined tells whether a derived key that has the base key in it is as hard to get out.
+// It may be the base key once more, so it counts as its copy where usages conflict.
 func (d *draft) confined(base *object) error {
+	d.ever |= base.ever
+	d.flags |= fTwinned
 	if d.is(fExtractable) && !base.is(fExtractable) || !d.is(fWrapWithTrusted) && base.is(fWrapWithTrusted) {
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
