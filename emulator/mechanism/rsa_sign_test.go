@@ -93,7 +93,8 @@ func TestLegacyRSA(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := rsa.DecryptPKCS1v15(nil, k.Private(), blob); err != nil || string(got) != "sixteen bytes..." { //lint:ignore SA1019 the check of a legacy row
+	//lint:ignore SA1019 the check of a legacy row
+	if got, err := rsa.DecryptPKCS1v15(nil, k.Private(), blob); err != nil || string(got) != "sixteen bytes..." {
 		t.Errorf("Go reads %q, %v", got, err)
 	}
 	if got, err := spec.Unwrap(k, m, blob); err != nil || string(got) != "sixteen bytes..." {
