@@ -59,7 +59,7 @@ func opener(p reference.Profile) func(context.Context, run.Options) (conformance
 }
 
 // system is a running reference EPS. It implements every interface of
-// conformance/target.go that it has a capability for.
+// conformance that it has a capability for.
 type system struct {
 	options run.Options
 	dir     string
