@@ -9,7 +9,7 @@ var attacks = []conformance.Claim{
 	{ID: "ATK-06", Source: "CVE-2015-5464", Target: eps, Family: "mpp", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision, conformance.CanValidate, conformance.CanTraceHSM, conformance.CanCallModule},
 		Title:  "No key is searched piece by piece: none is cut from another, glued to known bytes, or short.",
-		Method: "In the calls that enrolment, provisioning and validation make to both HSMs, no derivation extracts from, concatenates or XORs a key, and no secret key is asked for with fewer than 128 bits. Such derivations are tried on a token of the module, and refused."},
+		Method: "In the calls that enrolment, provisioning and validation make to both HSMs, no derivation extracts from, concatenates or XORs a key, and no secret key is asked for with fewer than 128 bits. On a token of the module no derivation gives a part of a key, alone or beside known bytes, and none that cuts or XORs is offered."},
 	{ID: "ATK-07", Source: "seed 000 §6.3", Target: eps, Family: "mpp", Status: auto,
 		Needs:  needs{conformance.CanEnrol, conformance.CanProvision},
 		Title:  "A captured provisioning is worth nothing in another session.",

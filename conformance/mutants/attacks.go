@@ -48,6 +48,13 @@ var attackedEPS = []Mutant{
 		Break:  onModule("suite", func(m cryptoki.Module) cryptoki.Module { return offeringXOR{m} }),
 	},
 	{
+		Name:   "the HSM cuts what it joins",
+		About:  "The module puts known bytes before a key, and gives as many of both together as it is asked for.",
+		Claims: []string{"ATK-06"},
+		Reason: "the module gives a part of a key by CKM_CONCATENATE_DATA_AND_BASE",
+		Break:  onModule("suite", func(m cryptoki.Module) cryptoki.Module { return joiningParts{m} }),
+	},
+	{
 		Name:   "captured requests are granted again",
 		About:  "Codes stay live, and tokens deliverable, after the delivery.",
 		Claims: []string{"ATK-07"},
@@ -134,6 +141,17 @@ type offeringXOR struct{ cryptoki.Module }
 func (m offeringXOR) GetMechanismList(slot uint) ([]*pkcs11.Mechanism, error) {
 	list, err := m.Module.GetMechanismList(slot)
 	return append(list, pkcs11.NewMechanism(pkcs11.CKM_XOR_BASE_AND_DATA, nil)), err
+}
+
+// joiningParts derives what is asked for by joining keys, however short: a new key stands for
+// the part.
+type joiningParts struct{ cryptoki.Module }
+
+func (m joiningParts) DeriveKey(sh pkcs11.SessionHandle, mechanism []*pkcs11.Mechanism, base pkcs11.ObjectHandle, t []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	if mechanism[0].Mechanism == pkcs11.CKM_CONCATENATE_DATA_AND_BASE {
+		return m.Module.GenerateKey(sh, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, t)
+	}
+	return m.Module.DeriveKey(sh, mechanism, base, t)
 }
 
 // oneRowKey leaves out what a row key is bound to. Row keys are derived to wrap or unwrap,
