@@ -102,7 +102,7 @@ func (c *campaign) operation(ctx context.Context, o conformance.Operation) []Row
 
 func tabulate(rows []Row) {
 	sheet := conformance.Sheet{
-		Name: "Kills", Caption: "How often a server was killed at each point, how many callers had an answer, and what was there when the server came back.",
+		Name: "Kills", Caption: "How often a server was killed at each point, how many callers had an answer, and what was there when the server came back. A cancellation takes two kills: the first leaves something to cancel.",
 		Head: head,
 	}
 	total := Row{Operation: "all"}

@@ -24,9 +24,6 @@ var signs = map[conformance.Verdict]struct{ text, colour string }{
 
 // end shows the table by family, what needs a person, and the verdict.
 func (s *screen) end(r report.Report, diff *report.Diff, path string) {
-	if !s.live {
-		s.print("\n")
-	}
 	for _, e := range r.Summary.Families {
 		s.family(r, e)
 	}
