@@ -11,6 +11,7 @@ import (
 
 	"github.com/epsbench/epsbench/reference/api/pki"
 	"github.com/epsbench/epsbench/reference/api/problem"
+	"github.com/epsbench/epsbench/reference/sleep"
 )
 
 // OpenAPI is the description of the REST side, authserver.yaml.
@@ -130,10 +131,5 @@ func problemOf(err error) problem.Problem {
 // settle waits for the next tick since start, so that the time of a refused OTP does
 // not tell an unknown user from a wrong OTP. It does not outlast the caller.
 func (s *Server) settle(ctx context.Context, start time.Time) {
-	timer := time.NewTimer(s.grid - time.Since(start)%s.grid)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	sleep.For(ctx, s.grid-time.Since(start)%s.grid)
 }

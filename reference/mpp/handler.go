@@ -12,6 +12,7 @@ import (
 
 	"github.com/epsbench/epsbench/reference/api/problem"
 	"github.com/epsbench/epsbench/reference/mpp/wire"
+	"github.com/epsbench/epsbench/reference/sleep"
 )
 
 // Quantum is the grid on which refusals leave (PROTOCOL.md §1).
@@ -33,14 +34,8 @@ func (SystemWaiter) Now() time.Time { return time.Now() }
 
 // Sleep implements Waiter: it ends early with its context.
 func (SystemWaiter) Sleep(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+	if d > 0 {
+		sleep.For(ctx, d)
 	}
 }
 
