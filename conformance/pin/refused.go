@@ -66,33 +66,31 @@ var otpCauses = []string{
 }
 
 // otpLane makes the users of one lane: one for each cause.
-func otpLane(ctx context.Context, t conformance.Target, accepted func(*user)) []take {
+func otpLane(ctx context.Context, t conformance.Target, accepted func(*user)) lane {
 	GinkgoHelper()
 	mistaken, repeating := oneUser(ctx, t), oneUser(ctx, t)
 	accepted(mistaken)
-	takes := []take{
-		func() time.Duration {
-			defer mistaken.enter(ctx)
-			return refusal(ctx, t, try{mistaken.Service, mistaken.Name, mistaken.mistyped()}).took
-		},
-		func() time.Duration {
-			defer repeating.enter(ctx)
-			return refusal(ctx, t, try{repeating.Service, repeating.Name, repeating.used}).took
-		},
-	}
+	tries := []try{{mistaken.Service, mistaken.Name, mistaken.mistyped()}, {repeating.Service, repeating.Name, repeating.used}}
 	for _, s := range strangers[1:] {
-		a := s.make(ctx, t)
-		takes = append(takes, func() time.Duration { return refusal(ctx, t, a).took })
+		tries = append(tries, s.make(ctx, t))
 	}
-	return takes
+	l := lane{rest: func() {
+		mistaken.enter(ctx)
+		repeating.enter(ctx)
+		tries[0].otp, tries[1].otp = mistaken.mistyped(), repeating.used
+	}}
+	for i := range tries {
+		l.takes = append(l.takes, func() time.Duration { return refusal(ctx, t, tries[i]).took })
+	}
+	return l
 }
 
 // expectOTPsRefusedAlike judges the times of the authentication server's refusals.
 func expectOTPsRefusedAlike(ctx context.Context, t conformance.Target, n size) {
 	GinkgoHelper()
 	users := make([]*user, n.lanes)
-	causes := interleave(otpCauses, n.lanes, n.otpRounds, func(lane int) []take {
-		return otpLane(ctx, t, func(u *user) { users[lane] = u })
+	causes := interleave(otpCauses, n.lanes, n.otpRounds, func(i int) lane {
+		return otpLane(ctx, t, func(u *user) { users[i] = u })
 	})
 	var accepted []float64
 	for _, u := range users {
@@ -114,28 +112,28 @@ func expectProvisioningRefusedAlike(ctx context.Context, t conformance.Target, l
 	GinkgoHelper()
 	pinned := t.(conformance.Provisioner).Pinned()
 	services := declared(t).Services
-	causes := interleave(mppCauses, n.phones, n.mppRounds, func(lane int) []take {
-		r := drawer(fmt.Sprintf("codes %d", lane))
+	causes := interleave(mppCauses, n.phones, n.mppRounds, func(first int) lane {
+		r := drawer(fmt.Sprintf("codes %d", first))
 		nobody := live[0]
 		other := func(digits string) string { return uniform(len(digits), decimal).draw(r) }
-		next := lane
+		next := first
 		one := func() *holder {
 			i := live[next]
 			next += n.phones
 			return i
 		}
-		from := fmt.Sprintf("127.0.70.%d", lane+1) // its failures stay below the limit of one source
+		from := fmt.Sprintf("127.0.70.%d", first+1) // its failures stay below the limit of one source
 		refused := func(code, service string) time.Duration {
 			return provisioningRefused(ctx, t, pinned, from, code, service)
 		}
-		return []take{
+		return lane{rest: func() {}, takes: []take{
 			func() time.Duration {
 				return refused(uniform(len(nobody.Locator()), crockford).draw(r)+"-"+other(nobody.Digits()), services[0])
 			},
 			func() time.Duration { i := one(); return refused(i.Locator()+"-"+other(i.Digits()), services[0]) },
 			func() time.Duration { return refused(one().RegistrationCode, services[1]) },
 			func() time.Duration { return refused(used[r.IntN(len(used))].RegistrationCode, services[0]) },
-		}
+		}}
 	})
 	timings{"provisioning", float64(declared(t).RefusalQuantum) / float64(time.Millisecond), causes, n}.expectSameTimes()
 }

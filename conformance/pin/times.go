@@ -20,25 +20,34 @@ type cause struct {
 	took []float64
 }
 
-// take makes one refusal and says how long it took.
+// take makes one refusal and says how long it took. What went before in the same process
+// can be told from that, by microseconds: so nothing is prepared in a take that others do
+// not prepare too.
 type take func() time.Duration
+
+// lane is the takes of one lane, by cause, and what follows each round of them.
+type lane struct {
+	takes []take
+	rest  func()
+}
 
 // interleave measures refusals of several causes. Each lane has users and codes of its
 // own, made by set; in every round it has one refusal of each cause, one after the other, in
 // an order drawn anew, so that whatever happens on the machine happens to all causes.
-func interleave(names []string, lanes, rounds int, set func(lane int) []take) []cause {
+func interleave(names []string, lanes, rounds int, set func(n int) lane) []cause {
 	GinkgoHelper()
 	causes := make([]cause, len(names))
 	for k, name := range names {
 		causes[k] = cause{name, make([]float64, lanes*rounds)}
 	}
-	takes := conformance.Together(lanes, set)
-	each(lanes, func(lane int) {
-		r := drawer(fmt.Sprintf("order %d", lane))
+	all := conformance.Together(lanes, set)
+	each(lanes, func(n int) {
+		r := drawer(fmt.Sprintf("order %d", n))
 		for round := range rounds {
 			for _, k := range r.Perm(len(names)) {
-				causes[k].took[lane*rounds+round] = float64(takes[lane][k]()) / float64(time.Millisecond)
+				causes[k].took[n*rounds+round] = float64(all[n].takes[k]()) / float64(time.Millisecond)
 			}
+			all[n].rest()
 		}
 	})
 	return causes
