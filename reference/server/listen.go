@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,9 @@ type listener struct {
 	name   string
 	net    net.Listener
 	server *http.Server
+	fresh  *fresh
+
+	accepting sync.Mutex // held by serve
 }
 
 // listen opens the address of l, after adjust has seen how it will speak TLS. The
@@ -51,7 +55,7 @@ func listen(name string, l Listener, adjust func(string, *tls.Config), h http.Ha
 	}
 	s := newHTTP(name, h, log)
 	s.TLSConfig = c
-	return &listener{name, tcp, s}, nil
+	return newListener(name, tcp, s), nil
 }
 
 func listenUnix(name, socket string, h http.Handler, log *slog.Logger) (*listener, error) {
@@ -72,7 +76,13 @@ func listenUnix(name, socket string, h http.Handler, log *slog.Logger) (*listene
 	}
 	s := newHTTP(name, h, log)
 	s.ConnContext = withPeer
-	return &listener{name, l, s}, nil
+	return newListener(name, l, s), nil
+}
+
+func newListener(name string, l net.Listener, s *http.Server) *listener {
+	f := &fresh{conns: map[net.Conn]bool{}}
+	s.ConnState = f.note
+	return &listener{name: name, net: l, server: s, fresh: f}
 }
 
 func newHTTP(name string, h http.Handler, log *slog.Logger) *http.Server {
@@ -83,18 +93,35 @@ func newHTTP(name string, h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// serve answers until the server is shut down.
+// serve answers until the listener is closed.
 func (l *listener) serve() error {
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
 	err := error(nil)
 	if l.server.TLSConfig != nil {
 		err = l.server.ServeTLS(l.net, "", "")
 	} else {
 		err = l.server.Serve(l.net)
 	}
-	if errors.Is(err, http.ErrServerClosed) {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return fmt.Errorf("listener %s: %w", l.name, err)
+}
+
+// stop takes no more connections, answers what came by those that are there until ctx
+// ends, and closes them.
+func (l *listener) stop(ctx context.Context) error {
+	_ = l.net.Close() // closed before: the same
+	l.accepted()
+	l.fresh.wait(ctx)
+	return l.server.Shutdown(ctx)
+}
+
+// accepted returns when serve has: what it accepted is known then.
+func (l *listener) accepted() {
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
 }
 
 type peerKey struct{}

@@ -102,7 +102,7 @@ func (n *node) stop(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, l := range n.listeners {
 		all.Go(func() {
-			if err := l.server.Shutdown(ctx); err != nil {
+			if err := l.stop(ctx); err != nil {
 				n.log.Warn("calls under way were cut off", "listener", l.name, "err", err)
 				l.server.Close()
 			}
