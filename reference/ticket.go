@@ -9,12 +9,6 @@ import (
 // TicketSize is the length of an activation ticket in bytes.
 const TicketSize = 16
 
-// The digits of an OTP that activates.
-const (
-	minOTP = 6
-	maxOTP = 8
-)
-
 // TicketState is the life of an activation ticket.
 type TicketState string
 
@@ -40,19 +34,6 @@ type Ticket struct {
 func CheckTicket(ticket []byte) error {
 	if len(ticket) != TicketSize {
 		return fmt.Errorf("ticket: want %d bytes: %w", TicketSize, ErrInvalid)
-	}
-	return nil
-}
-
-// CheckOTP refuses what is no OTP of any suite, with ErrInvalid.
-func CheckOTP(otp string) error {
-	if len(otp) < minOTP || len(otp) > maxOTP {
-		return fmt.Errorf("otp: want %d to %d digits: %w", minOTP, maxOTP, ErrInvalid)
-	}
-	for _, d := range []byte(otp) {
-		if d < '0' || d > '9' {
-			return fmt.Errorf("otp: want digits only: %w", ErrInvalid)
-		}
 	}
 	return nil
 }

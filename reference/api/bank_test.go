@@ -178,7 +178,9 @@ func TestDenialsNameTheCallerAndTheToken(t *testing.T) {
 func TestWhatIsUnavailableIsNoDenial(t *testing.T) {
 	s := newStand(t)
 	s.down = true
-	s.call(t, api.Bank, "issuer", "GET", "/v1/health", "")
+	if resp := s.call(t, api.Bank, "issuer", "GET", "/v1/health", ""); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Fatal(resp.Status)
+	}
 	if r := s.records(t, api.Denied); len(r) != 0 {
 		t.Errorf("%+v", r)
 	}

@@ -12,9 +12,9 @@ import (
 
 	gopsnet "github.com/shirou/gopsutil/v4/net"
 	"github.com/shirou/gopsutil/v4/process"
-	"golang.org/x/sys/unix"
 
 	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/server"
 )
 
 // errTaken is an address that another process than this EPS has.
@@ -35,17 +35,11 @@ func newHolder(operations string) holder {
 		return holder{}
 	}
 	defer c.Close()
-	raw, err := c.(*net.UnixConn).SyscallConn()
+	peer, err := server.PeerOf(c)
 	if err != nil {
 		return holder{}
 	}
-	var h holder
-	_ = raw.Control(func(fd uintptr) { // nobody is as good as not known
-		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			h.ours = peer.Pid
-		}
-	})
-	return h
+	return holder{peer.Pid}
 }
 
 // of says how an address is: free, or who has it. It is an error that another process does.

@@ -124,7 +124,7 @@ func (c *ocraCommand) Run(p *Program) error {
 // isPIN says whether an answer looks like one. A wrong PIN makes an OTP that costs a try;
 // what is none, such as an empty line, is a slip and need not.
 func isPIN(answer []byte) bool {
-	return len(answer) >= 4 && len(answer) <= 12 && len(bytes.Trim(answer, "0123456789")) == 0
+	return len(answer) >= reference.MinPINDigits && len(answer) <= reference.MaxPINDigits && len(bytes.Trim(answer, "0123456789")) == 0
 }
 
 // use asks for the PIN and says what is computed with it.

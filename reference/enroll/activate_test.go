@@ -385,36 +385,23 @@ func TestNothingThatIsKeptGivesTicketOrOTP(t *testing.T) {
 	}
 }
 
-// gone is a store that can be away.
-type gone struct {
-	store.EPS
-	away atomic.Bool
-}
-
-func (s *gone) Update(ctx context.Context, fn func(store.Tx) error) error {
-	if s.away.Load() {
-		return reference.ErrUnavailable
-	}
-	return s.EPS.Update(ctx, fn)
-}
-
 // TestATryThatLosesBothPartsIsSettled: neither the answer nor that there is none could be
 // written.
 func TestATryThatLosesBothPartsIsSettled(t *testing.T) {
 	w := activating(t)
-	st := &gone{EPS: w.Store}
+	st := &away{EPS: w.Store}
 	w.Parts.Store = st
 	w.Renew(t)
 	a := onPhone(t, w)
 	w.Server.Fail(func(op string) error {
-		st.away.Store(op == "activate")
+		st.is.Store(op == "activate")
 		return map[bool]error{true: errors.New("away")}[op == "activate"]
 	})
 	if _, err := w.Enroll.Activate(ctx, a); !errors.Is(err, reference.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	w.Server.Fail(nil)
-	st.away.Store(false)
+	st.is.Store(false)
 	check(t, w.Enroll.Flush(ctx))
 	wantState(t, w, a.Token, reference.Provisioned, "inactive")
 }

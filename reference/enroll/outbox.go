@@ -183,7 +183,8 @@ func (l *lost) drop(key string) {
 }
 
 // Recover gives up the enrolments that a crash has interrupted: rows that are still
-// pending when a server starts. Activations that it has interrupted are to be settled. Call it before Enrol is called, then Flush.
+// pending when a server starts. Activations that it has interrupted are to be settled. Call
+// it before Enrol is called, then Flush.
 func (s *Service) Recover(ctx context.Context) error {
 	entries, err := s.waiting(ctx, "")
 	if err != nil {

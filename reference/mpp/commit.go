@@ -30,8 +30,9 @@ func (s *Server) commit(ctx context.Context, a *attempt) error {
 	return s.parts.Store.Update(ctx, func(tx store.Tx) error { return s.refuse(tx, a) })
 }
 
-// consume uses the code, moves the token and keeps what is to be kept of its ticket. What was judged before must still hold:
-// each change is conditional, and an error takes all of them back.
+// consume uses the code, moves the token and keeps what is to be kept of its ticket. What
+// was judged before must still hold: each change is conditional, and an error takes all of
+// them back.
 func (s *Server) consume(tx store.Tx, a *attempt) error {
 	t := a.row.Token
 	newest, err := s.newest(tx, t)

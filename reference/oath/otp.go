@@ -80,3 +80,8 @@ func CheckOTP(candidate string, digits int) error {
 	}
 	return nil
 }
+
+// CheckAnyOTP refuses what is an OTP of no suite.
+func CheckAnyOTP(candidate string) error {
+	return CheckOTP(candidate, min(max(len(candidate), MinDigits), MaxDigits))
+}

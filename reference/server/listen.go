@@ -128,27 +128,25 @@ type peerKey struct{}
 
 // withPeer notes the user id at the other end of a Unix socket.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	uid, err := peerUID(c)
+	peer, err := PeerOf(c)
 	if err != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, peerKey{}, uid)
+	return context.WithValue(ctx, peerKey{}, peer.Uid)
 }
 
-func peerUID(c net.Conn) (uint32, error) {
+// PeerOf is the process at the other end of a Unix socket.
+func PeerOf(c net.Conn) (*unix.Ucred, error) {
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var cred *unix.Ucred
 	var failed error
 	err = raw.Control(func(fd uintptr) {
 		cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	})
-	if err := errors.Join(err, failed); err != nil {
-		return 0, err
-	}
-	return cred.Uid, nil
+	return cred, errors.Join(err, failed)
 }
 
 // identify tells who is calling: by a verified certificate, or, on a Unix socket,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/oath"
 )
 
 // Attempt is the content of an activate: an OTP to judge. Blind keeps the digest of the
@@ -15,7 +16,7 @@ type Attempt struct {
 }
 
 func (a Attempt) check() error {
-	if err := reference.CheckOTP(a.OTP); err != nil {
+	if err := oath.CheckAnyOTP(a.OTP); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if len(a.Blind) != reference.BlindSize {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/oath"
 )
 
 // Of activation (PROTOCOL.md §8).
@@ -57,7 +58,7 @@ func (a Activation) check() error {
 	if a.Name != ActivationName || a.Version != ActivationVersion {
 		return fmt.Errorf("%w: another protocol or version", ErrFormat)
 	}
-	for _, err := range []error{a.Service.Check(), a.Token.Check(), reference.CheckTicket(a.Ticket), reference.CheckOTP(a.OTP)} {
+	for _, err := range []error{a.Service.Check(), a.Token.Check(), reference.CheckTicket(a.Ticket), oath.CheckAnyOTP(a.OTP)} {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrFormat, err)
 		}
