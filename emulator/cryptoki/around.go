@@ -13,13 +13,15 @@ import (
 // error that the caller gets. It must not keep the Call or what it points to: a
 // Call is used again for the next call.
 //
-// Destroy and WaitForSlotEvent return no error and go straight to next.
-func Around(next Module, fn func(*Call) error) Module {
-	return &around{Module: next, fn: fn}
+// Destroy and WaitForSlotEvent return no error and go straight to next. AttributeValues
+// comes as GetAttributeValue with Types and Values in the place of templates, and
+// SlotEvent as WaitForSlotEvent.
+func Around(next Module, fn func(*Call) error) Extended {
+	return &around{Extended: Extend(next), fn: fn}
 }
 
 type around struct {
-	Module
+	Extended
 	fn func(*Call) error
 }
 
@@ -29,6 +31,16 @@ type Function uint8
 // String gives the name of the standard: "C_Sign".
 func (f Function) String() string { return functionNames[f] }
 
+// FunctionNamed finds a function by the name of the standard.
+func FunctionNamed(name string) (Function, bool) {
+	for f, n := range functionNames {
+		if n == name && n != "" {
+			return Function(f), true
+		}
+	}
+	return 0, false
+}
+
 // Call is one call. The fields that its function does not use are zero.
 type Call struct {
 	Function Function
@@ -37,6 +49,7 @@ type Call struct {
 	Flags     uint
 	UserType  uint
 	Label     string
+	User      string // of C_LoginUser
 	PIN       string // never to be kept or shown
 	NewPIN    string // never to be kept or shown
 	Options   []pkcs11.InitializeOption
@@ -48,6 +61,7 @@ type Call struct {
 	Mechanism []*pkcs11.Mechanism
 	Template  []*pkcs11.Attribute
 	Template2 []*pkcs11.Attribute // of the private key, where the first is of the public one
+	Types     []uint              // of C_GetAttributeValue, attribute by attribute
 	In        []byte
 	In2       []byte
 
@@ -61,9 +75,10 @@ type Call struct {
 	Slots      []uint
 	Mechanisms []*pkcs11.Mechanism
 	Attributes []*pkcs11.Attribute
+	Values     []AttributeValue // in the order of Types
 	Info       *Infos
 
-	next Module
+	next Extended
 }
 
 // Infos holds the result of the functions that describe something.
@@ -85,7 +100,7 @@ var describing = [...]bool{GetInfo: true, GetSlotInfo: true, GetTokenInfo: true,
 
 func (r *around) begin(f Function) *Call {
 	c := calls.Get().(*Call)
-	c.Function, c.next = f, r.Module
+	c.Function, c.next = f, r.Extended
 	if int(f) < len(describing) && describing[f] {
 		c.Info = new(Infos)
 	}

@@ -71,6 +71,10 @@ const (
 	DeriveKey
 	SeedRandom
 	GenerateRandom
+	AttributeValues
+	SlotEvent
+	LoginUser
+	SessionCancel
 )
 
 var functionNames = [...]string{
@@ -138,6 +142,10 @@ var functionNames = [...]string{
 	DeriveKey:           "C_DeriveKey",
 	SeedRandom:          "C_SeedRandom",
 	GenerateRandom:      "C_GenerateRandom",
+	AttributeValues:     "C_GetAttributeValue",
+	SlotEvent:           "C_WaitForSlotEvent",
+	LoginUser:           "C_LoginUser",
+	SessionCancel:       "C_SessionCancel",
 }
 
 var nexts = [...]func(*Call) error{
@@ -205,6 +213,10 @@ var nexts = [...]func(*Call) error{
 	DeriveKey:           nextDeriveKey,
 	SeedRandom:          nextSeedRandom,
 	GenerateRandom:      nextGenerateRandom,
+	AttributeValues:     nextAttributeValues,
+	SlotEvent:           nextSlotEvent,
+	LoginUser:           nextLoginUser,
+	SessionCancel:       nextSessionCancel,
 }
 
 func (r *around) Initialize(opts ...pkcs11.InitializeOption) error {
@@ -1034,5 +1046,57 @@ func (r *around) GenerateRandom(sh pkcs11.SessionHandle, length int) ([]byte, er
 
 func nextGenerateRandom(c *Call) (err error) {
 	c.Out, err = c.next.GenerateRandom(c.Session, c.Count)
+	return err
+}
+
+func (r *around) AttributeValues(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle, types []uint) ([]AttributeValue, error) {
+	c := r.begin(AttributeValues)
+	defer c.end()
+	c.Session, c.Object, c.Types = sh, o, types
+	err := r.fn(c)
+	return c.Values, err
+}
+
+func nextAttributeValues(c *Call) (err error) {
+	c.Values, err = c.next.AttributeValues(c.Session, c.Object, c.Types)
+	return err
+}
+
+func (r *around) SlotEvent(flags uint) (uint, error) {
+	c := r.begin(SlotEvent)
+	defer c.end()
+	c.Flags = flags
+	err := r.fn(c)
+	return c.Size, err
+}
+
+func nextSlotEvent(c *Call) (err error) {
+	c.Size, err = c.next.SlotEvent(c.Flags)
+	return err
+}
+
+func (r *around) LoginUser(sh pkcs11.SessionHandle, userType uint, PIN string, user string) error {
+	c := r.begin(LoginUser)
+	defer c.end()
+	c.Session, c.UserType, c.PIN, c.User = sh, userType, PIN, user
+	err := r.fn(c)
+	return err
+}
+
+func nextLoginUser(c *Call) (err error) {
+	err = c.next.LoginUser(c.Session, c.UserType, c.PIN, c.User)
+	return err
+}
+
+func (r *around) SessionCancel(sh pkcs11.SessionHandle, flags uint) error {
+	c := r.begin(SessionCancel)
+	defer c.end()
+	c.Session, c.Flags = sh, flags
+	err := r.fn(c)
+	return err
+}
+
+func nextSessionCancel(c *Call) (err error) {
+	err = c.next.SessionCancel(c.Session, c.Flags)
 	return err
 }

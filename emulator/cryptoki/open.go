@@ -8,15 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-
-	"github.com/miekg/pkcs11"
 )
 
 // Open loads the PKCS#11 library at path. It is not initialised yet. The error
 // says what is wrong with the file, as far as the file itself tells.
-func Open(path string) (Module, error) {
-	if ctx := pkcs11.New(path); ctx != nil {
-		return ctx, nil
+func Open(path string) (Extended, error) {
+	if l := newLibrary(path); l != nil {
+		return l, nil
 	}
 	return nil, fmt.Errorf("load PKCS#11 library %s: %w", path, whyNot(path))
 }

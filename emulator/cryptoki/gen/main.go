@@ -22,7 +22,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("gen: ")
-	write("around_gen.go", aroundText, methods("cryptoki.go"))
+	write("around_gen.go", aroundText, slices.Concat(methods("cryptoki.go", "Module"), methods("extended.go", "Extended")))
 	write("names_gen.go", namesText, constants())
 }
 
@@ -48,6 +48,17 @@ type method struct {
 	Fields, Args, Results              []string
 }
 
+// Standard is the name without C_ that PKCS#11 has for it.
+func (m method) Standard() string {
+	if name, ok := standard[m.Name]; ok {
+		return name
+	}
+	return m.Name
+}
+
+// standard has the methods that spell a function of PKCS#11 another way than miekg.
+var standard = map[string]string{"AttributeValues": "GetAttributeValue", "SlotEvent": "WaitForSlotEvent"}
+
 func (m method) Keep() string { return strings.Join(m.Fields, ", ") }
 func (m method) Given() string {
 	return strings.Join(m.Args, ", ")
@@ -65,8 +76,8 @@ func (m method) Calls() string {
 	return strings.Join(out, ", ")
 }
 
-// methods reads the interface Module: those functions that return an error.
-func methods(file string) []method {
+// methods reads an interface: those functions that return an error.
+func methods(file, name string) []method {
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
 		log.Fatal(err)
@@ -74,12 +85,12 @@ func methods(file string) []method {
 	var out []method
 	ast.Inspect(f, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
-		if !ok || spec.Name.Name != "Module" {
+		if !ok || spec.Name.Name != name {
 			return true
 		}
 		for _, m := range spec.Type.(*ast.InterfaceType).Methods.List {
-			t := m.Type.(*ast.FuncType)
-			if t.Results != nil && typeName(t.Results.List[len(t.Results.List)-1].Type) == "error" {
+			t, ok := m.Type.(*ast.FuncType)
+			if ok && t.Results != nil && typeName(t.Results.List[len(t.Results.List)-1].Type) == "error" {
 				out = append(out, newMethod(m.Names[0].Name, t))
 			}
 		}
@@ -145,7 +156,7 @@ var (
 	byName = map[string]string{
 		"slotID": "Slot", "flags": "Flags", "userType": "UserType", "label": "Label",
 		"PIN": "PIN", "oldPIN": "PIN", "newPIN": "NewPIN", "opts": "Options",
-		"max": "Count", "length": "Count", "tokenPresent": "Present",
+		"user": "User", "types": "Types", "max": "Count", "length": "Count", "tokenPresent": "Present",
 	}
 	byType = map[string]string{
 		"pkcs11.SessionHandle": "Session", "pkcs11.ObjectHandle": "Object",
@@ -154,7 +165,7 @@ var (
 	results = map[string]string{
 		"[]byte": "Out", "pkcs11.ObjectHandle": "Made", "[]pkcs11.ObjectHandle": "Found",
 		"bool": "More", "uint": "Size", "[]uint": "Slots", "[]*pkcs11.Mechanism": "Mechanisms",
-		"[]*pkcs11.Attribute": "Attributes", "pkcs11.SessionHandle": "Opened",
+		"[]*pkcs11.Attribute": "Attributes", "[]AttributeValue": "Values", "pkcs11.SessionHandle": "Opened",
 		"pkcs11.Info": "Info.Library", "pkcs11.SlotInfo": "Info.Slot", "pkcs11.TokenInfo": "Info.Token",
 		"pkcs11.MechanismInfo": "Info.Mechanism", "pkcs11.SessionInfo": "Info.Session",
 	}
@@ -260,7 +271,7 @@ const (
 
 var functionNames = [...]string{
 {{- range .}}
-	{{.Name}}: "C_{{.Name}}",
+	{{.Name}}: "C_{{.Standard}}",
 {{- end}}
 }
 
