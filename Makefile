@@ -4,7 +4,7 @@ BUILD    := -trimpath -buildvcs=auto
 FUZZTIME ?= 10s
 TOOLS    := -modfile=tools/go.mod
 
-.PHONY: help build run deps test crash lint fuzz demo demo-up demo-down clean
+.PHONY: help build run deps test crash speed lint fuzz demo demo-up demo-down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
@@ -27,6 +27,9 @@ test: deps build ## everything, on real SoftHSMv2 and real MariaDB, with the rac
 
 crash: deps build ## kill EPS and authentication server a thousand times, on SQLite and MariaDB
 	bin/epsbench crash --kills 1000 --store both --out out/crash
+
+speed: deps lib ## the emulator beside SoftHSM: ratios in one run, each with its bound (an idle machine, two minutes)
+	$(GO) run $(BUILD) ./bench/cmd/speed
 
 lint: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }

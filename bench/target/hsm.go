@@ -33,6 +33,15 @@ var softHSM = []string{
 	"/usr/lib64/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm.so",
 }
 
+// SoftHSM finds the library of SoftHSMv2.
+func SoftHSM() (string, error) {
+	found := slices.IndexFunc(softHSM, exists)
+	if found < 0 {
+		return "", &reference.Hint{Err: errors.New("SoftHSMv2 is not installed"), Text: "apt-get install softhsm2"}
+	}
+	return softHSM[found], nil
+}
+
 // slots are the tokens by name, and how to open them again.
 type slots struct {
 	kind  string // "emulator", "softhsm", or the path of a module
@@ -83,11 +92,10 @@ func loadSlots(kind, dir string) (*slots, error) {
 	case "emulator":
 		return s, nil
 	case "softhsm":
-		found := slices.IndexFunc(softHSM, exists)
-		if found < 0 {
-			return nil, &reference.Hint{Err: errors.New("SoftHSMv2 is not installed"), Text: "apt-get install softhsm2"}
+		var err error
+		if path, err = SoftHSM(); err != nil {
+			return nil, err
 		}
-		path = softHSM[found]
 		if err := configureSoftHSM(dir); err != nil {
 			return nil, err
 		}

@@ -2,35 +2,29 @@ package token_test
 
 import (
 	"runtime"
-	"slices"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-// work is what is compared with SoftHSM: the same Go calls on private
+// work is timed here and on SoftHSM (make speed compares): the same Go calls on private
 // session keys with 16 bytes of data, one session a goroutine.
 type work struct {
 	name string
-	// least is how many times as fast as SoftHSM this token shall be, with one
-	// goroutine and with two.
-	least [2]float64
 	// prepare makes the keys; what it gives makes the call of one goroutine.
 	prepare func(g *ground) func(own *ground) func() error
 }
 
 var works = []work{
-	{"HMAC-SHA-1", [2]float64{25, 50}, signWork(pkcs11.CKM_SHA_1_HMAC)},
-	{"HMAC-SHA-256", [2]float64{25, 50}, signWork(pkcs11.CKM_SHA256_HMAC)},
-	{"AES-derive", [2]float64{25, 50}, deriveWork},
-	{"AES-CBC", [2]float64{25, 50}, cbcWork},
-	{"unwrap", [2]float64{25, 50}, unwrapWork},
-	{"OAEP-2048", [2]float64{0.9, 0.9}, oaepWork(2048)},
-	{"OAEP-3072", [2]float64{0.85, 0.85}, oaepWork(3072)},
+	{"HMAC-SHA-1", signWork(pkcs11.CKM_SHA_1_HMAC)},
+	{"HMAC-SHA-256", signWork(pkcs11.CKM_SHA256_HMAC)},
+	{"AES-derive", deriveWork},
+	{"AES-CBC", cbcWork},
+	{"unwrap", unwrapWork},
+	{"OAEP-2048", oaepWork(2048)},
+	{"OAEP-3072", oaepWork(3072)},
 }
 
 // BenchmarkEmulator times each work on this token.
@@ -56,63 +50,6 @@ func each(b *testing.B, fresh func(b *testing.B) *ground) {
 			})
 		})
 	}
-}
-
-// BenchmarkRatio times both in turn, so that the machine's mood falls on both,
-// and reports the median of the ratios beside its limit.
-func BenchmarkRatio(b *testing.B) {
-	for _, w := range works {
-		b.Run(w.name, func(b *testing.B) {
-			n := runtime.GOMAXPROCS(0)
-			here, there := newRunner(memoryToken(b), w, n), newRunner(softHSM(b), w, n)
-			var ratios []float64
-			b.ResetTimer()
-			for range b.N { // b.Loop would run before -cpu is heeded
-				ratios = append(ratios, there.round()/here.round())
-			}
-			slices.Sort(ratios)
-			b.ReportMetric(ratios[len(ratios)/2], "ratio")
-			b.ReportMetric(w.least[min(n, 2)-1], "least")
-		})
-	}
-}
-
-// runner repeats a work in some goroutines, so many times a round.
-type runner struct {
-	calls []func() error
-	times int
-	t     testing.TB
-}
-
-// newRunner makes rounds of 20 ms or more.
-func newRunner(g *ground, w work, goroutines int) *runner {
-	start := w.prepare(g)
-	r := &runner{times: 1, t: g.t}
-	for range goroutines {
-		r.calls = append(r.calls, start(&ground{Module: g.Module, t: g.t, slot: g.slot, s: g.session()}))
-	}
-	for r.round()*float64(r.times) < float64(20*time.Millisecond) {
-		r.times *= 2
-	}
-	return r
-}
-
-// round is the time of a call in ns, over all goroutines.
-func (r *runner) round() float64 {
-	var wg sync.WaitGroup
-	begin := time.Now()
-	for _, call := range r.calls {
-		wg.Go(func() {
-			for range r.times {
-				if err := call(); err != nil {
-					r.t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return float64(time.Since(begin)) / float64(r.times)
 }
 
 func signWork(mech uint) func(g *ground) func(own *ground) func() error {

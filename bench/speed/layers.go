@@ -1,0 +1,83 @@
+package speed
+
+import (
+	"testing"
+	"time"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+)
+
+// Bounds of a layer, ns a call beside its own work.
+const (
+	mostOverride = 5
+	mostAround   = 100
+)
+
+// idle is a module that does nothing, so that only what stands before it is measured.
+type idle struct{ cryptoki.Module }
+
+func (idle) Sign(pkcs11.SessionHandle, []byte) ([]byte, error) { return nil, nil }
+
+// override is a layer of a few typed overrides: Sign is not among them.
+type override struct{ cryptoki.Module }
+
+func (o override) Logout(sh pkcs11.SessionHandle) error { return o.Module.Logout(sh) }
+
+// layers measures what a layer adds to a call, and that it allocates nothing.
+func layers(o Options, say func(Row)) error {
+	var bare cryptoki.Module = idle{}
+	for _, l := range []struct {
+		what string
+		m    cryptoki.Module
+		most float64
+	}{
+		{"a layer of a few overrides", override{bare}, mostOverride},
+		{"a layer around every call", cryptoki.Around(bare, (*cryptoki.Call).Next), mostAround},
+	} {
+		cost, err := added(bare, l.m, o)
+		if err != nil {
+			return err
+		}
+		say(Row{What: l.what, With: "a call", Value: cost, Unit: "ns", Most: l.most})
+		m, message := l.m, random(16)
+		allocations := testing.AllocsPerRun(1000, func() { _, _ = m.Sign(1, message) })
+		say(Row{What: l.what, With: "a call", Value: allocations, Unit: "allocations", Most: 0.5})
+	}
+	return nil
+}
+
+// added is how many ns more a call takes through m than through bare.
+func added(bare, m cryptoki.Module, o Options) (float64, error) {
+	var with, without []float64
+	runners := make([]*runner, 2)
+	for i, module := range []cryptoki.Module{bare, m} {
+		call := func() error {
+			const calls = 1000 // as many that the loop around them does not count
+			for range calls {
+				if _, err := module.Sign(1, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		r, err := newRunner([]func() error{call}, min(o.Round, 20*time.Millisecond))
+		if err != nil {
+			return 0, err
+		}
+		runners[i] = r
+	}
+	for range o.Rounds {
+		a, err := runners[0].turn()
+		if err != nil {
+			return 0, err
+		}
+		b, err := runners[1].turn()
+		if err != nil {
+			return 0, err
+		}
+		without, with = append(without, a/1000), append(with, b/1000)
+	}
+	return max(0, median(with)-median(without)), nil
+}
