@@ -6,6 +6,10 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
+// CKF_FIND_OBJECTS names a search to C_SessionCancel (v3.0, pkcs11t.h); miekg/pkcs11 has
+// the constants of v2.40 only.
+const CKF_FIND_OBJECTS = 0x00000040
+
 // Extended is a Module with what miekg's method set leaves out: attributes one by one,
 // the answer of C_WaitForSlotEvent, and two functions of PKCS#11 v3.0.
 type Extended interface {

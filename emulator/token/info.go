@@ -17,29 +17,36 @@ func (t *Token) GetInfo() (pkcs11.Info, error) {
 	}, nil
 }
 
-// GetSlotList is C_GetSlotList. Every slot always has its token.
-func (t *Token) GetSlotList(bool) ([]uint, error) {
+// GetSlotList is C_GetSlotList.
+func (t *Token) GetSlotList(tokenPresent bool) ([]uint, error) {
 	if !t.running.Load() {
 		return nil, rv(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
 	}
-	ids := make([]uint, len(t.slots))
-	for i := range ids {
-		ids[i] = uint(i)
+	ids := make([]uint, 0, len(t.slots))
+	for _, sl := range t.slots {
+		if !tokenPresent || !sl.out.Load() {
+			ids = append(ids, sl.id)
+		}
 	}
 	return ids, nil
 }
 
-// GetSlotInfo is C_GetSlotInfo.
+// GetSlotInfo is C_GetSlotInfo. A token can be taken out of its slot: see Eject.
 func (t *Token) GetSlotInfo(slotID uint) (pkcs11.SlotInfo, error) {
-	if _, err := t.slot(slotID); err != nil {
+	sl, err := t.anySlot(slotID)
+	if err != nil {
 		return pkcs11.SlotInfo{}, err
 	}
-	return pkcs11.SlotInfo{
+	info := pkcs11.SlotInfo{
 		SlotDescription: t.identity.Slot,
 		ManufacturerID:  t.identity.Manufacturer,
-		Flags:           pkcs11.CKF_TOKEN_PRESENT,
+		Flags:           pkcs11.CKF_REMOVABLE_DEVICE,
 		FirmwareVersion: t.identity.Firmware,
-	}, nil
+	}
+	if !sl.out.Load() {
+		info.Flags |= pkcs11.CKF_TOKEN_PRESENT
+	}
+	return info, nil
 }
 
 // GetTokenInfo is C_GetTokenInfo.

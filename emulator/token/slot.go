@@ -19,6 +19,7 @@ type slot struct {
 	id     uint
 	logins atomic.Uint64 // how often somebody logged in or out, times 4, plus the role
 	index  index
+	out    atomic.Bool // the token has been taken out
 
 	mu       sync.Mutex // guards what follows
 	storage  storage

@@ -38,6 +38,10 @@ type Config struct {
 	// with both PINs, unless the directory has it from before.
 	Label, SOPIN, UserPIN string
 
+	// Fixed says which slots there are, instead of Slots, Label and PINs: their ids,
+	// and what is in each.
+	Fixed []Slot
+
 	// Random feeds generated keys and C_GenerateRandom; nil is crypto/rand. RSA
 	// pairs, and what seals the directory, never draw from it.
 	Random io.Reader
@@ -58,6 +62,13 @@ type Config struct {
 	Log      *slog.Logger // says what CKR_DEVICE_ERROR cannot; nil is silence
 }
 
+// Slot is a slot with an id of its own. With a Label its token is ready for use, as that
+// of Config.Label is.
+type Slot struct {
+	ID                    uint
+	Label, SOPIN, UserPIN string
+}
+
 // Identity is what the library, its slots and tokens say they are. Empty fields
 // have defaults; an empty Serial is drawn when a token is initialised.
 type Identity struct {
@@ -74,18 +85,21 @@ type Token struct {
 	pinCost  int
 	most     int // sessions of a slot; 0: no limit
 	log      *slog.Logger
-	slots    []*slot
+	slots    []*slot // in the order of C_GetSlotList
+	byID     map[uint]*slot
+	events   *events
 
 	running  atomic.Bool
 	sessions handles[session]
 	objects  handles[object]
 }
 
-var _ cryptoki.Module = (*Token)(nil)
+var _ cryptoki.Extended = (*Token)(nil)
 
 // New makes a module. Its errors say what is wrong with the directory.
 func New(c Config) (*Token, error) {
-	t := &Token{identity: c.Identity.withDefaults(), random: c.Random, pinCost: c.PINCost, most: c.MaxSessions, log: c.Log}
+	t := &Token{identity: c.Identity.withDefaults(), random: c.Random, pinCost: c.PINCost, most: c.MaxSessions, log: c.Log,
+		byID: map[uint]*slot{}, events: newEvents()}
 	if t.offers = mechanism.Modern; c.Legacy {
 		t.offers = mechanism.Legacy
 	}
@@ -103,19 +117,36 @@ func New(c Config) (*Token, error) {
 	if t.pinCost < minPINCost || t.pinCost > maxPINCost {
 		return nil, fmt.Errorf("token: PINCost %d: scrypt's N is 2^%d to 2^%d here", t.pinCost, minPINCost, maxPINCost)
 	}
-	for id := range max(1, c.Slots) {
-		sl, err := t.openSlot(uint(id), c.Dir)
+	for _, want := range c.slots() {
+		if t.byID[want.ID] != nil {
+			return nil, fmt.Errorf("token: two slots have the id %d", want.ID)
+		}
+		sl, err := t.openSlot(want.ID, c.Dir)
 		if err != nil {
 			return nil, err
 		}
-		t.slots = append(t.slots, sl)
-	}
-	if c.Label != "" {
-		if err := t.slots[0].ready(c.Label, c.SOPIN, c.UserPIN); err != nil {
+		t.slots, t.byID[want.ID] = append(t.slots, sl), sl
+		if want.Label == "" {
+			continue
+		}
+		if err := sl.ready(want.Label, want.SOPIN, want.UserPIN); err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// slots are those that the configuration asks for.
+func (c *Config) slots() []Slot {
+	if len(c.Fixed) > 0 {
+		return c.Fixed
+	}
+	out := make([]Slot, max(1, c.Slots))
+	for id := range out {
+		out[id].ID = uint(id)
+	}
+	out[0].Label, out[0].SOPIN, out[0].UserPIN = c.Label, c.SOPIN, c.UserPIN
+	return out
 }
 
 func (i Identity) withDefaults() Identity {
@@ -169,6 +200,7 @@ func (t *Token) Finalize() error {
 	if !t.running.CompareAndSwap(true, false) {
 		return rv(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
 	}
+	t.events.stop()
 	for _, sl := range t.slots {
 		sl.closeAll()
 	}
@@ -182,13 +214,22 @@ func (t *Token) Destroy() {
 	}
 }
 
-// slot finds a slot of the running module.
-func (t *Token) slot(id uint) (*slot, error) {
+// anySlot finds a slot of the running module, with or without its token.
+func (t *Token) anySlot(id uint) (*slot, error) {
 	if !t.running.Load() {
 		return nil, rv(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
 	}
-	if id >= uint(len(t.slots)) {
-		return nil, rv(pkcs11.CKR_SLOT_ID_INVALID)
+	if sl := t.byID[id]; sl != nil {
+		return sl, nil
 	}
-	return t.slots[id], nil
+	return nil, rv(pkcs11.CKR_SLOT_ID_INVALID)
+}
+
+// slot finds a slot that has its token.
+func (t *Token) slot(id uint) (*slot, error) {
+	sl, err := t.anySlot(id)
+	if err == nil && sl.out.Load() {
+		return nil, rv(pkcs11.CKR_TOKEN_NOT_PRESENT)
+	}
+	return sl, err
 }

@@ -36,7 +36,7 @@ const (
 	roles       = "no key may have both usages, at once or in turn (Clulow 2003; Tookan 2010)"
 	hiddenValue = "the answer would tell about a sensitive value"
 	integrity   = "wrapping needs integrity, GCM a tag of 96 bits and an IV; SoftHSM takes anything"
-	wider       = "this token takes more: short HMAC keys, OAEP with SHA-256 and labels, keys for one HMAC"
+	wider       = "this token takes more: short HMAC keys, OAEP with SHA-256 and labels, keys for one HMAC, combined operations"
 	smaller     = "this token does not offer it"
 	parallel    = "one operation of each kind runs in a session; SoftHSM has one in all"
 	padded      = "RFC 3394 takes no such value, RFC 5649 its true length; SoftHSM pads it with zeros first"

@@ -2,56 +2,32 @@ package token
 
 import "github.com/miekg/pkcs11"
 
-// What this token leaves out answers so, as PKCS #11 asks.
-const unsupported = rv(pkcs11.CKR_FUNCTION_NOT_SUPPORTED)
-
-// GetOperationState is not supported.
-func (t *Token) GetOperationState(pkcs11.SessionHandle) ([]byte, error) { return nil, unsupported }
-
-// SetOperationState is not supported.
-func (t *Token) SetOperationState(pkcs11.SessionHandle, []byte, pkcs11.ObjectHandle, pkcs11.ObjectHandle) error {
-	return unsupported
+// What this token leaves out answers so, as PKCS #11 asks, once the session is found.
+func (t *Token) unsupported(sh pkcs11.SessionHandle) error {
+	s, err := t.enter(sh)
+	if err != nil {
+		return err
+	}
+	s.leave()
+	return rv(pkcs11.CKR_FUNCTION_NOT_SUPPORTED)
 }
 
 // SignRecoverInit is not supported.
-func (t *Token) SignRecoverInit(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle) error {
-	return unsupported
+func (t *Token) SignRecoverInit(sh pkcs11.SessionHandle, _ []*pkcs11.Mechanism, _ pkcs11.ObjectHandle) error {
+	return t.unsupported(sh)
 }
 
 // SignRecover is not supported.
-func (t *Token) SignRecover(pkcs11.SessionHandle, []byte) ([]byte, error) { return nil, unsupported }
+func (t *Token) SignRecover(sh pkcs11.SessionHandle, _ []byte) ([]byte, error) {
+	return nil, t.unsupported(sh)
+}
 
 // VerifyRecoverInit is not supported.
-func (t *Token) VerifyRecoverInit(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle) error {
-	return unsupported
+func (t *Token) VerifyRecoverInit(sh pkcs11.SessionHandle, _ []*pkcs11.Mechanism, _ pkcs11.ObjectHandle) error {
+	return t.unsupported(sh)
 }
 
 // VerifyRecover is not supported.
-func (t *Token) VerifyRecover(pkcs11.SessionHandle, []byte) ([]byte, error) { return nil, unsupported }
-
-// DigestEncryptUpdate is not supported.
-func (t *Token) DigestEncryptUpdate(pkcs11.SessionHandle, []byte) ([]byte, error) {
-	return nil, unsupported
-}
-
-// DecryptDigestUpdate is not supported.
-func (t *Token) DecryptDigestUpdate(pkcs11.SessionHandle, []byte) ([]byte, error) {
-	return nil, unsupported
-}
-
-// SignEncryptUpdate is not supported.
-func (t *Token) SignEncryptUpdate(pkcs11.SessionHandle, []byte) ([]byte, error) {
-	return nil, unsupported
-}
-
-// DecryptVerifyUpdate is not supported.
-func (t *Token) DecryptVerifyUpdate(pkcs11.SessionHandle, []byte) ([]byte, error) {
-	return nil, unsupported
-}
-
-// WaitForSlotEvent gives a closed channel: slots never change.
-func (t *Token) WaitForSlotEvent(uint) chan pkcs11.SlotEvent {
-	events := make(chan pkcs11.SlotEvent)
-	close(events)
-	return events
+func (t *Token) VerifyRecover(sh pkcs11.SessionHandle, _ []byte) ([]byte, error) {
+	return nil, t.unsupported(sh)
 }
