@@ -4,13 +4,17 @@ BUILD    := -trimpath -buildvcs=auto
 FUZZTIME ?= 10s
 TOOLS    := -modfile=tools/go.mod
 
-.PHONY: help build run deps test crash speed lint fuzz demo demo-up demo-down clean
+.PHONY: help build lib run deps test crash speed lint fuzz demo demo-up demo-down clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
 
 build: ## bin/epsbench and bin/eps
 	$(GO) build $(BUILD) -o bin/ ./bench/cmd/epsbench ./reference/cmd/eps
+
+lib: ## bin/libepsemu.so, the emulator for programs in any language
+	$(GO) build $(BUILD) -buildmode=c-shared -o bin/libepsemu.so ./emulator/cabi
+	@rm -f bin/libepsemu.h # the functions are those of PKCS#11
 
 run: build ## judge the reference EPS on embedded parts; report in out/
 	bin/epsbench run

@@ -1,0 +1,99 @@
+// Command cabi is libepsemu.so: the C functions of PKCS#11 on top of a cryptoki.Module.
+//
+// Start at the functions named epsemu_…: exports.c has the C functions that enter them, and
+// the rules for programs that fork or are written in Go themselves. What the module is says
+// the file named by EPSEMU_CONF: see package config.
+package main
+
+/*
+#include "pkcs11.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/config"
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+)
+
+func main() {} // a library never runs it
+
+// fileVariable names the file that says what the library is.
+const fileVariable = "EPSEMU_CONF"
+
+var (
+	opening sync.Mutex
+	opened  cryptoki.Extended // kept over C_Finalize: a token in memory keeps its objects
+	running atomic.Pointer[cryptoki.Extended]
+)
+
+// module is what the functions call.
+func module() (cryptoki.Extended, error) {
+	if m := running.Load(); m != nil {
+		return *m, nil
+	}
+	return nil, pkcs11.Error(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
+}
+
+// open reads the file, once in the life of a process.
+func open() (cryptoki.Extended, error) {
+	if opened != nil {
+		return opened, nil
+	}
+	path := os.Getenv(fileVariable)
+	if path == "" {
+		return nil, fmt.Errorf("%s is not set: it names the file that says what the token is", fileVariable)
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	opened, err = c.Open()
+	return opened, err
+}
+
+//export epsemu_started
+func epsemu_started() {}
+
+// code is what a C function returns for err.
+func code(err error) C.CK_RV {
+	if err == nil {
+		return C.CKR_OK
+	}
+	var rv pkcs11.Error
+	if errors.As(err, &rv) {
+		return C.CK_RV(rv)
+	}
+	say("%v", err)
+	return C.CKR_GENERAL_ERROR
+}
+
+// caught keeps a panic from the host.
+func caught(rv *C.CK_RV) {
+	if p := recover(); p != nil {
+		say("panic: %v\n%s", p, debug.Stack())
+		*rv = C.CKR_GENERAL_ERROR
+	}
+}
+
+// say writes what a return value cannot tell: to the file named by EPSEMU_LOG, or else to
+// standard error.
+func say(format string, args ...any) {
+	var out io.Writer = os.Stderr
+	if path := os.Getenv("EPSEMU_LOG"); path != "" {
+		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+			defer f.Close()
+			out = f
+		}
+	}
+	fmt.Fprintf(out, "libepsemu: "+format+"\n", args...)
+}

@@ -1,0 +1,139 @@
+// Package config reads the file that says what an emulator in somebody else's process is:
+// a token or another module behind, and the layers before it.
+//
+// Start at Load and Config.Open. The file is strict YAML: a key that it does not know is an
+// error with its line.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Format is what the file's first key says.
+const Format = "epsbench.emulator/1"
+
+// Config is the file.
+type Config struct {
+	Format  string  `yaml:"format"`
+	Backend Backend `yaml:"backend"`
+	Slots   []Slot  `yaml:"slots"`
+	Legacy  bool    `yaml:"legacy"` // the token offers its legacy rows too
+	Trace   Trace   `yaml:"trace"`
+}
+
+// Backend is what does the work: one of the two.
+type Backend struct {
+	Token  string `yaml:"token"`  // a directory, or "memory"
+	Module string `yaml:"module"` // the path of another PKCS#11 library
+}
+
+// Memory is the Token that keeps nothing.
+const Memory = "memory"
+
+// Slot is a slot of the token, under an id that stays. With a label its token is
+// initialised with both PINs, unless the directory has it from before.
+type Slot struct {
+	ID    uint   `yaml:"id"`
+	Label string `yaml:"label"`
+	SOPIN PIN    `yaml:"so_pin"`
+	PIN   PIN    `yaml:"pin"`
+}
+
+// PIN says where a PIN stands: never in this file.
+type PIN struct {
+	Env  string `yaml:"env"`  // a variable
+	File string `yaml:"file"` // the first line of a file
+}
+
+// Trace writes down every call, as JSON lines.
+type Trace struct {
+	File string `yaml:"file"`
+}
+
+const maxFile = 1 << 20 // bytes
+
+// Load reads the file at path.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return nil, err
+	}
+	c, err := Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads the text of a file.
+func Parse(text []byte) (*Config, error) {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	c := new(Config)
+	if err := d.Decode(c); err != nil {
+		return nil, inOneLine(err)
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one document")
+	}
+	return c, c.check()
+}
+
+// inOneLine brings an error of the decoder into the form of the others: "line 3: …".
+func inOneLine(err error) error {
+	var typed *yaml.TypeError
+	if errors.As(err, &typed) {
+		return errors.New(strings.ReplaceAll(strings.Join(typed.Errors, "; "), " in type config.", " in "))
+	}
+	if errors.Is(err, io.EOF) {
+		return errors.New("is empty")
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Format != Format:
+		return fmt.Errorf("format is %q: this program reads %q", c.Format, Format)
+	case (c.Backend.Token == "") == (c.Backend.Module == ""):
+		return errors.New("backend: either token (a directory, or memory) or module (the path of a library)")
+	case c.Backend.Module != "" && (len(c.Slots) > 0 || c.Legacy):
+		return errors.New("slots and legacy are of a token; a module has its own")
+	}
+	for _, s := range c.Slots {
+		if s.Label == "" && (s.SOPIN != PIN{} || s.PIN != PIN{}) {
+			return fmt.Errorf("slot %d: PINs without a label: a token with a label is initialised with them", s.ID)
+		}
+	}
+	return nil
+}
+
+// read gives the PIN.
+func (p PIN) read() (string, error) {
+	switch {
+	case (p.Env == "") == (p.File == ""):
+		return "", errors.New("a PIN is {env: NAME} or {file: PATH}")
+	case p.File != "":
+		text, err := os.ReadFile(p.File)
+		line, _, _ := strings.Cut(string(text), "\n")
+		clear(text)
+		return line, err
+	}
+	pin, ok := os.LookupEnv(p.Env)
+	if !ok {
+		return "", fmt.Errorf("the variable %s, which holds a PIN, is not set", p.Env)
+	}
+	return pin, nil
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/layer/trace"
+	"github.com/epsbench/epsbench/emulator/token"
+)
+
+// Open builds what the file describes: the backend, and the layers in their order. It is
+// not initialised yet.
+func (c *Config) Open() (cryptoki.Extended, error) {
+	m, err := c.backend()
+	if err != nil {
+		return nil, err
+	}
+	if c.Trace.File != "" {
+		if m, err = traced(m, c.Trace.File); err != nil {
+			return nil, fmt.Errorf("trace: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (c *Config) backend() (cryptoki.Extended, error) {
+	if c.Backend.Module != "" {
+		m, err := cryptoki.Open(c.Backend.Module)
+		if err != nil {
+			return nil, fmt.Errorf("backend: %w", err)
+		}
+		return m, nil
+	}
+	t := token.Config{Legacy: c.Legacy}
+	if c.Backend.Token != Memory {
+		t.Dir = c.Backend.Token
+	}
+	for _, s := range c.Slots {
+		slot := token.Slot{ID: s.ID, Label: s.Label}
+		if s.Label != "" {
+			for name, pin := range map[string]struct {
+				to   *string
+				from PIN
+			}{"so_pin": {&slot.SOPIN, s.SOPIN}, "pin": {&slot.UserPIN, s.PIN}} {
+				value, err := pin.from.read()
+				if err != nil {
+					return nil, fmt.Errorf("slot %d: %s: %w", s.ID, name, err)
+				}
+				*pin.to = value
+			}
+		}
+		t.Fixed = append(t.Fixed, slot)
+	}
+	m, err := token.New(t)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// traced appends a line a call to a file.
+func traced(m cryptoki.Extended, path string) (cryptoki.Extended, error) {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	lines := json.NewEncoder(f)
+	return cryptoki.Extend(trace.New("", m, func(r trace.Record) {
+		mu.Lock()
+		defer mu.Unlock()
+		_ = lines.Encode(r) // a full disk must not stop the program that is traced
+	})), nil
+}
