@@ -29,10 +29,11 @@ const (
 	public
 	private
 	secret
+	certificate
 
 	keys    = public | private | secret
 	hidden  = private | secret // keys with a value to hide
-	objects = data | keys
+	objects = data | keys | certificate
 )
 
 func classOf(cko uint) classes {
@@ -45,6 +46,8 @@ func classOf(cko uint) classes {
 		return private
 	case pkcs11.CKO_SECRET_KEY:
 		return secret
+	case pkcs11.CKO_CERTIFICATE:
+		return certificate
 	}
 	return 0
 }
@@ -138,9 +141,21 @@ var rules = []rule{
 	{typ: pkcs11.CKA_VALUE, kind: text, classes: data, given: created, change: free},
 
 	{typ: pkcs11.CKA_KEY_TYPE, kind: number, classes: keys, given: always, get: getKeyType, set: accept},
-	{typ: pkcs11.CKA_ID, kind: text, classes: keys, given: always, change: free},
+	{typ: pkcs11.CKA_ID, kind: text, classes: keys | certificate, given: always, change: free},
 	{typ: pkcs11.CKA_START_DATE, kind: date, classes: keys, given: always, change: free},
 	{typ: pkcs11.CKA_END_DATE, kind: date, classes: keys, given: always, change: free},
+
+	{typ: pkcs11.CKA_CERTIFICATE_TYPE, kind: number, classes: certificate, given: created, set: setCertificateType},
+	{typ: pkcs11.CKA_CERTIFICATE_CATEGORY, kind: number, classes: certificate, given: created, set: setCategory},
+	{typ: pkcs11.CKA_SUBJECT, kind: text, classes: certificate, given: created},
+	{typ: pkcs11.CKA_ISSUER, kind: text, classes: certificate, given: created, change: free},
+	{typ: pkcs11.CKA_SERIAL_NUMBER, kind: text, classes: certificate, given: created, change: free},
+	{typ: pkcs11.CKA_VALUE, kind: text, classes: certificate, given: created},
+	{typ: pkcs11.CKA_CHECK_VALUE, kind: text, classes: certificate, given: created, get: getCertificateCheck, set: setCheckValue},
+	{typ: pkcs11.CKA_PUBLIC_KEY_INFO, kind: text, classes: certificate, given: created},
+	{typ: pkcs11.CKA_START_DATE, kind: date, classes: certificate, given: created},
+	{typ: pkcs11.CKA_END_DATE, kind: date, classes: certificate, given: created},
+
 	{typ: pkcs11.CKA_LOCAL, classes: keys, given: never, flag: fLocal},
 	{typ: pkcs11.CKA_KEY_GEN_MECHANISM, kind: number, classes: keys, given: never, get: getKeyGen},
 	{typ: pkcs11.CKA_ALLOWED_MECHANISMS, kind: mechanisms, classes: keys, given: always, get: getAllowed, set: setAllowed},
@@ -155,7 +170,7 @@ var rules = []rule{
 	{typ: pkcs11.CKA_WRAP, classes: public | secret, given: always, change: free, flag: fWrap},
 	{typ: pkcs11.CKA_UNWRAP, classes: hidden, given: always, change: free, flag: fUnwrap},
 	{typ: pkcs11.CKA_DERIVE, classes: keys, given: always, change: free, flag: fDerive},
-	{typ: pkcs11.CKA_TRUSTED, classes: public | secret, given: always, change: bySO, flag: fTrusted},
+	{typ: pkcs11.CKA_TRUSTED, classes: public | secret | certificate, given: always, change: bySO, flag: fTrusted},
 	{typ: pkcs11.CKA_WRAP_TEMPLATE, kind: nestedTemplate, classes: public | secret, given: always, get: getWrap},
 	{typ: pkcs11.CKA_UNWRAP_TEMPLATE, kind: nestedTemplate, classes: hidden, given: always, get: getUnwrap},
 	{typ: pkcs11.CKA_DERIVE_TEMPLATE, kind: nestedTemplate, classes: hidden, given: always, get: getDerive},
@@ -190,8 +205,8 @@ type ruleIndex struct {
 	high map[uint]uint8
 }
 
-var ruleIndexes = func() (indexes [5]ruleIndex) {
-	for class := data; class <= secret; class <<= 1 {
+var ruleIndexes = func() (indexes [6]ruleIndex) {
+	for class := data; class <= certificate; class <<= 1 {
 		x := &indexes[class.place()]
 		x.high = make(map[uint]uint8)
 		for i, r := range rules {
@@ -208,7 +223,18 @@ var ruleIndexes = func() (indexes [5]ruleIndex) {
 }()
 
 // place numbers the classes; no class comes last, and has no rows.
-func (c classes) place() int { return bits.TrailingZeros8(uint8(c) | 1<<4) }
+func (c classes) place() int { return bits.TrailingZeros8(uint8(c) | 1<<5) }
+
+// rowSet is a set of numbers of rows.
+type rowSet [4]uint64
+
+// add tells whether the row was not in the set yet.
+func (s *rowSet) add(row int) bool {
+	word, bit := &s[row/64], uint64(1)<<(row%64)
+	had := *word&bit != 0
+	*word |= bit
+	return !had
+}
 
 // ruleOf finds the row of an attribute for a class, with its number.
 func ruleOf(class classes, typ uint) (*rule, int, bool) {

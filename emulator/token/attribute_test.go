@@ -345,7 +345,7 @@ func TestTemplates(t *testing.T) {
 		{"no attribute at all", []*pkcs11.Attribute{nil}, pkcs11.CKR_ARGUMENTS_BAD},
 		{"no key type", []*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY)}, pkcs11.CKR_TEMPLATE_INCOMPLETE},
 		{"no value", aes()[:2], pkcs11.CKR_TEMPLATE_INCOMPLETE},
-		{"a class that is not here", []*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE)}, pkcs11.CKR_ATTRIBUTE_VALUE_INVALID},
+		{"a class that is not here", []*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_DOMAIN_PARAMETERS)}, pkcs11.CKR_ATTRIBUTE_VALUE_INVALID},
 		{"a key type that is not here", secretKey(pkcs11.CKK_DES3, random(24), nil), pkcs11.CKR_ATTRIBUTE_VALUE_INVALID},
 		{"a secret RSA key", secretKey(pkcs11.CKK_RSA, random(24), nil), pkcs11.CKR_ATTRIBUTE_VALUE_INVALID},
 		{"17 bytes of AES", secretKey(pkcs11.CKK_AES, random(17), nil), pkcs11.CKR_ATTRIBUTE_VALUE_INVALID},

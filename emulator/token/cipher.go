@@ -22,7 +22,7 @@ func (s *session) beginCipher(run *cipherRun, m []*pkcs11.Mechanism, o pkcs11.Ob
 		run.cipher = nil
 		return err
 	}
-	run.parts, run.key, run.login = false, key, login
+	run.parts, run.key, run.login, run.proof = false, key, login, s.proofFor(key)
 	return nil
 }
 
@@ -36,6 +36,9 @@ func (s *session) take(run *cipherRun, part bool) (mechanism.Cipher, error) {
 	case !s.live(run.key, run.login), !part && run.parts:
 		run.end()
 		return nil, rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
+	case run.proof.missing:
+		run.end()
+		return nil, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
 	}
 	return c, nil
 }

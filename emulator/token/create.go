@@ -21,7 +21,7 @@ func (s *session) object(o pkcs11.ObjectHandle) *object {
 func (s *session) may(d *draft) error {
 	role := s.slot.role()
 	switch {
-	case d.kind() != data && !s.slot.token.offers.Holds(d.keyType):
+	case d.kind()&keys != 0 && !s.slot.token.offers.Holds(d.keyType):
 		return rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 	case d.is(fToken) && !s.rw:
 		return rv(pkcs11.CKR_SESSION_READ_ONLY)
@@ -77,7 +77,7 @@ func (sl *slot) save(o *object) error {
 	if sl.key == nil {
 		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
 	}
-	if o.key == nil && o.kind() != data {
+	if o.key == nil && o.kind()&keys != 0 {
 		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN) // its value is still sealed
 	}
 	content, err := encodeObject(o, sl.card.Epoch, sl.key)
@@ -87,7 +87,7 @@ func (sl *slot) save(o *object) error {
 	return sl.storage.write(o.name.file(), content)
 }
 
-// CreateObject is C_CreateObject for data and for keys given in clear.
+// CreateObject is C_CreateObject for data, certificates, and keys given in clear.
 func (t *Token) CreateObject(sh pkcs11.SessionHandle, temp []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	s, err := t.enter(sh)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 type draft struct {
 	object
 	named    flags // booleans that the template names
-	seen     uint64
+	seen     rowSet
 	value    []byte // CKA_VALUE
 	length   int    // CKA_VALUE_LEN, or none
 	bits     int    // CKA_MODULUS_BITS
@@ -48,8 +48,8 @@ func newDraft(from origin, class, keyType uint, template []*pkcs11.Attribute) (*
 			return nil, err
 		}
 	}
-	if d.is(fAlwaysAuthenticate) {
-		return nil, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
+	if d.is(fAlwaysAuthenticate) && !d.is(fPrivate) {
+		return nil, rv(pkcs11.CKR_TEMPLATE_INCONSISTENT) // PKCS #11 v2.40 §4.9
 	}
 	return d, nil
 }
@@ -97,7 +97,7 @@ func (d *draft) identified() error {
 	switch class := d.kind(); {
 	case class == 0:
 		return rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
-	case class == data:
+	case class&keys == 0:
 		d.keyType = 0
 		return nil
 	case d.keyType == anyClass:
@@ -122,10 +122,9 @@ func (d *draft) take(from origin, a *pkcs11.Attribute) error {
 		return rv(pkcs11.CKR_ATTRIBUTE_READ_ONLY)
 	case !r.kind.fits(a.Value):
 		return rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
-	case d.seen&(1<<i) != 0:
+	case !d.seen.add(i):
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
-	d.seen |= 1 << i
 	return d.put(r, a.Value)
 }
 

@@ -19,7 +19,7 @@ func (s *session) beginMAC(run *hashRun, m []*pkcs11.Mechanism, o pkcs11.ObjectH
 	if err := run.Start(spec, key.key, m[0]); err != nil {
 		return err
 	}
-	run.active, run.parts, run.key, run.login = true, false, key, login
+	run.active, run.parts, run.key, run.login, run.proof = true, false, key, login, s.proofFor(key)
 	return nil
 }
 
@@ -31,6 +31,10 @@ func (s *session) ready(run *hashRun, part bool) error {
 	if !s.live(run.key, run.login) || !part && run.parts {
 		run.active = false
 		return rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
+	}
+	if run.proof.missing {
+		run.active = false
+		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
 	}
 	return nil
 }

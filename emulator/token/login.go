@@ -209,7 +209,7 @@ func (t *Token) SetPIN(sh pkcs11.SessionHandle, oldPIN, newPIN string) error {
 var userTypes = map[uint]role{pkcs11.CKU_USER: user, pkcs11.CKU_SO: securityOfficer}
 
 // Login is C_Login. It holds for every session of this process on the token.
-// Ten wrong PINs in a row lock the PIN.
+// Ten wrong PINs in a row lock the PIN. For CKU_CONTEXT_SPECIFIC see proof.
 func (t *Token) Login(sh pkcs11.SessionHandle, userType uint, PIN string) error {
 	s, err := t.enter(sh)
 	if err != nil {
@@ -217,15 +217,15 @@ func (t *Token) Login(sh pkcs11.SessionHandle, userType uint, PIN string) error 
 	}
 	defer s.leave()
 	who, ok := userTypes[userType]
-	switch {
-	case userType == pkcs11.CKU_CONTEXT_SPECIFIC:
-		return rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED) // no key here asks for it
-	case !ok:
-		return rv(pkcs11.CKR_USER_TYPE_INVALID)
-	}
 	sl := s.slot
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
+	switch {
+	case userType == pkcs11.CKU_CONTEXT_SPECIFIC:
+		return s.prove(PIN)
+	case !ok:
+		return rv(pkcs11.CKR_USER_TYPE_INVALID)
+	}
 	if err := sl.mayLogin(who); err != nil {
 		return err
 	}

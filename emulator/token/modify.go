@@ -186,10 +186,9 @@ func (o *object) with(a []*pkcs11.Attribute, who role, why occasion) (*object, e
 			return nil, rv(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)
 		case !r.kind.fits(c.Value):
 			return nil, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
-		case d.seen&(1<<i) != 0:
+		case !d.seen.add(i):
 			return nil, rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 		}
-		d.seen |= 1 << i
 		if o.unchanged(r, c.Value) && why == copying {
 			continue
 		}

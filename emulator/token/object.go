@@ -27,7 +27,7 @@ type object struct {
 	keyGen  uint  // mechanism that made it
 	extra   []attribute
 	policy  *policy
-	key     *mechanism.Key // nil for data, and for a key whose value is still sealed
+	key     *mechanism.Key // nil where there is none, and for a key whose value is still sealed
 }
 
 // attribute is a value kept as it was given.

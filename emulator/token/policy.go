@@ -136,6 +136,8 @@ func (d *draft) material() error {
 	switch d.kind() {
 	case secret:
 		d.key, err = d.secret(d.value, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID))
+	case certificate:
+		return d.certificate()
 	case public:
 		if d.parts.N == nil || d.parts.E == nil {
 			return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)

@@ -22,6 +22,7 @@ type session struct {
 	verify  hashRun
 	digest  hashRun
 	search  search
+	begun   uint64 // operations so far
 
 	ownedMu sync.Mutex
 	owned   map[uint]struct{} // session objects
@@ -39,6 +40,7 @@ type cipherRun struct {
 	parts  bool             // an Update came
 	key    *object
 	login  uint64
+	proof  proof
 	space  mechanism.Space
 }
 
@@ -50,6 +52,7 @@ type hashRun struct {
 	parts  bool
 	key    *object
 	login  uint64
+	proof  proof
 	mechanism.Hashing
 }
 

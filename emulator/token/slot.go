@@ -167,7 +167,7 @@ func (sl *slot) reloadCard() error {
 
 func (sl *slot) reloadObject(n name) error {
 	had := sl.records[n.id]
-	if had != nil && had.name == n && (had.key != nil || had.kind() == data || sl.key == nil) {
+	if had != nil && had.name == n && (had.key != nil || had.kind()&keys == 0 || sl.key == nil) {
 		return nil
 	}
 	file, err := sl.storage.read(n.file())

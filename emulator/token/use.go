@@ -17,7 +17,7 @@ func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism
 	switch {
 	case key == nil:
 		return nil, nil, rv(pkcs11.CKR_KEY_HANDLE_INVALID)
-	case key.kind() == data || !spec.Takes(key.keyType):
+	case key.kind()&keys == 0 || !spec.Takes(key.keyType):
 		return nil, nil, rv(pkcs11.CKR_KEY_TYPE_INCONSISTENT)
 	case !key.is(usage):
 		return nil, nil, rv(pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED)
@@ -25,6 +25,8 @@ func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism
 		return nil, nil, rv(pkcs11.CKR_MECHANISM_INVALID)
 	case key.key == nil:
 		return nil, nil, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	case key.is(fAlwaysAuthenticate) && op&(mechanism.Unwrap|mechanism.Derive) != 0:
+		return nil, nil, rv(pkcs11.CKR_USER_NOT_LOGGED_IN) // there is no moment to ask for the PIN
 	case !spec.Fits(key.key):
 		return nil, nil, rv(pkcs11.CKR_KEY_SIZE_RANGE)
 	}
