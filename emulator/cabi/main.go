@@ -6,6 +6,7 @@
 package main
 
 /*
+#include <stdlib.h>
 #include "pkcs11.h"
 */
 import "C"
@@ -18,6 +19,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/miekg/pkcs11"
 
@@ -49,7 +51,7 @@ func open() (cryptoki.Extended, error) {
 	if opened != nil {
 		return opened, nil
 	}
-	path := os.Getenv(fileVariable)
+	path, _ := getenv(fileVariable)
 	if path == "" {
 		return nil, fmt.Errorf("%s is not set: it names the file that says what the token is", fileVariable)
 	}
@@ -57,8 +59,17 @@ func open() (cryptoki.Extended, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err = c.Open()
+	opened, err = c.Open(getenv)
 	return opened, err
+}
+
+// getenv asks the C library: Go knows the environment in which the process began, and not
+// what the program has set since.
+func getenv(name string) (string, bool) {
+	key := C.CString(name)
+	defer C.free(unsafe.Pointer(key))
+	value := C.getenv(key)
+	return C.GoString(value), value != nil
 }
 
 //export epsemu_started
@@ -89,7 +100,7 @@ func caught(rv *C.CK_RV) {
 // standard error.
 func say(format string, args ...any) {
 	var out io.Writer = os.Stderr
-	if path := os.Getenv("EPSEMU_LOG"); path != "" {
+	if path, _ := getenv("EPSEMU_LOG"); path != "" {
 		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
 			defer f.Close()
 			out = f

@@ -121,7 +121,7 @@ func (c *Config) check() error {
 }
 
 // read gives the PIN.
-func (p PIN) read() (string, error) {
+func (p PIN) read(getenv func(string) (string, bool)) (string, error) {
 	switch {
 	case (p.Env == "") == (p.File == ""):
 		return "", errors.New("a PIN is {env: NAME} or {file: PATH}")
@@ -131,7 +131,7 @@ func (p PIN) read() (string, error) {
 		clear(text)
 		return line, err
 	}
-	pin, ok := os.LookupEnv(p.Env)
+	pin, ok := getenv(p.Env)
 	if !ok {
 		return "", fmt.Errorf("the variable %s, which holds a PIN, is not set", p.Env)
 	}

@@ -30,7 +30,7 @@ func TestAFileOpensItsToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := c.Open()
+	m, err := c.Open(os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestAPINThatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Open(); err == nil || !strings.Contains(err.Error(), "NOT_SET_ANYWHERE") {
+	if _, err := c.Open(os.LookupEnv); err == nil || !strings.Contains(err.Error(), "NOT_SET_ANYWHERE") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // Open builds what the file describes: the backend, and the layers in their order. It is
-// not initialised yet.
-func (c *Config) Open() (cryptoki.Extended, error) {
-	m, err := c.backend()
+// not initialised yet. The variables that the file names are asked of getenv.
+func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extended, error) {
+	m, err := c.backend(getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func (c *Config) Open() (cryptoki.Extended, error) {
 	return m, nil
 }
 
-func (c *Config) backend() (cryptoki.Extended, error) {
+func (c *Config) backend(getenv func(string) (string, bool)) (cryptoki.Extended, error) {
 	if c.Backend.Module != "" {
 		m, err := cryptoki.Open(c.Backend.Module)
 		if err != nil {
@@ -45,7 +45,7 @@ func (c *Config) backend() (cryptoki.Extended, error) {
 				to   *string
 				from PIN
 			}{"so_pin": {&slot.SOPIN, s.SOPIN}, "pin": {&slot.UserPIN, s.PIN}} {
-				value, err := pin.from.read()
+				value, err := pin.from.read(getenv)
 				if err != nil {
 					return nil, fmt.Errorf("slot %d: %s: %w", s.ID, name, err)
 				}
