@@ -6,7 +6,6 @@ package main
 import "C"
 
 import (
-	"bytes"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
@@ -55,8 +54,19 @@ func mechanism(m *C.CK_MECHANISM) ([]*pkcs11.Mechanism, error) {
 	if err != nil {
 		return nil, argumentsBad
 	}
-	return []*pkcs11.Mechanism{{Mechanism: uint(m.mechanism), Parameter: bytes.Clone(parameter)}}, nil
+	// One piece of memory for all that a short call needs.
+	whole := &struct {
+		mechanism pkcs11.Mechanism
+		list      [1]*pkcs11.Mechanism
+		room      [shortParameter]byte
+	}{}
+	whole.mechanism.Mechanism = uint(m.mechanism)
+	whole.mechanism.Parameter = append(whole.room[:0:shortParameter], parameter...)
+	whole.list[0] = &whole.mechanism
+	return whole.list[:], nil
 }
+
+const shortParameter = 48 // bytes of the longest parameter of an EPS's mechanisms
 
 // rows lays a slice over a template.
 func rows(p *C.CK_ATTRIBUTE, n C.CK_ULONG) ([]C.CK_ATTRIBUTE, error) {
@@ -69,22 +79,26 @@ func rows(p *C.CK_ATTRIBUTE, n C.CK_ULONG) ([]C.CK_ATTRIBUTE, error) {
 	return unsafe.Slice(p, n), nil
 }
 
-// template copies a template with its values.
+// template copies a template with its values, into few pieces of memory.
 func template(p *C.CK_ATTRIBUTE, n C.CK_ULONG) ([]*pkcs11.Attribute, error) {
 	in, err := rows(p, n)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*pkcs11.Attribute, len(in))
+	room := 0
+	for _, a := range in {
+		if a.ulValueLen > maxText || a.ulValueLen > 0 && a.pValue == nil {
+			return nil, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
+		}
+		room += int(a.ulValueLen)
+	}
+	values := make([]byte, 0, room)
+	attributes, out := make([]pkcs11.Attribute, len(in)), make([]*pkcs11.Attribute, len(in))
 	for i, a := range in {
-		if a.ulValueLen > maxText {
-			return nil, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
-		}
-		value, err := view((*C.CK_BYTE)(a.pValue), a.ulValueLen)
-		if err != nil {
-			return nil, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
-		}
-		out[i] = &pkcs11.Attribute{Type: uint(a._type), Value: bytes.Clone(value)}
+		begin := len(values)
+		values = append(values, unsafe.Slice((*byte)(a.pValue), a.ulValueLen)...)
+		attributes[i] = pkcs11.Attribute{Type: uint(a._type), Value: values[begin:len(values):len(values)]}
+		out[i] = &attributes[i]
 	}
 	return out, nil
 }

@@ -34,7 +34,9 @@ func (p place) take() ([]byte, bool) {
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	out, ok := shard.kept[p]
-	delete(shard.kept, p)
+	if ok {
+		delete(shard.kept, p)
+	}
 	return out, ok
 }
 
