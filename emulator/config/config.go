@@ -25,6 +25,7 @@ type Config struct {
 	Backend Backend `yaml:"backend"`
 	Slots   []Slot  `yaml:"slots"`
 	Legacy  bool    `yaml:"legacy"` // the token offers its legacy rows too
+	Fault   Fault   `yaml:"fault"`
 	Trace   Trace   `yaml:"trace"`
 }
 
@@ -50,6 +51,12 @@ type Slot struct {
 type PIN struct {
 	Env  string `yaml:"env"`  // a variable
 	File string `yaml:"file"` // the first line of a file
+}
+
+// Fault plays a scenario before the backend: one of `epsbench list faults`, or a file.
+type Fault struct {
+	Scenario string `yaml:"scenario"`
+	Seed     uint64 `yaml:"seed"`
 }
 
 // Trace writes down every call, as JSON lines.

@@ -84,6 +84,27 @@ func TestAPINThatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestAFileWithFaults(t *testing.T) {
+	c, err := config.Parse([]byte("format: epsbench.emulator/1\nbackend: {token: memory}\nfault: {scenario: late-token, seed: 3}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Open(os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	if slots, err := m.GetSlotList(true); err != nil || len(slots) != 0 {
+		t.Errorf("slots %v, %v: the token should be late", slots, err)
+	}
+	c.Fault.Scenario = "no-such"
+	if _, err := c.Open(os.LookupEnv); err == nil || !strings.Contains(err.Error(), "no-such") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Fuzz(func(t *testing.T, text []byte) {

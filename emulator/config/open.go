@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/layer/fault"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
 	"github.com/epsbench/epsbench/emulator/token"
 )
@@ -17,6 +18,11 @@ func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extende
 	m, err := c.backend(getenv)
 	if err != nil {
 		return nil, err
+	}
+	if c.Fault.Scenario != "" {
+		if m, err = failing(m, c.Fault); err != nil {
+			return nil, fmt.Errorf("fault: %w", err)
+		}
 	}
 	if c.Trace.File != "" {
 		if m, err = traced(m, c.Trace.File); err != nil {
@@ -59,6 +65,18 @@ func (c *Config) backend(getenv func(string) (string, bool)) (cryptoki.Extended,
 		return nil, err
 	}
 	return m, nil
+}
+
+func failing(m cryptoki.Extended, f Fault) (cryptoki.Extended, error) {
+	s, err := fault.Load(f.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	l, err := fault.New(m, s, fault.Options{Seed: f.Seed})
+	if err != nil {
+		return nil, err
+	}
+	return l.Module(), nil
 }
 
 // traced appends a line a call to a file.

@@ -31,6 +31,9 @@ type Function uint8
 // String gives the name of the standard: "C_Sign".
 func (f Function) String() string { return functionNames[f] }
 
+// Known tells whether f is a function that passes through Around.
+func (f Function) Known() bool { return int(f) < len(functionNames) && functionNames[f] != "" }
+
 // FunctionNamed finds a function by the name of the standard.
 func FunctionNamed(name string) (Function, bool) {
 	for f, n := range functionNames {

@@ -31,3 +31,21 @@ func name(table map[uint]string, prefix string, number uint) string {
 	}
 	return fmt.Sprintf("%s0x%08X", prefix, number)
 }
+
+// MechanismNamed finds a number by the standard's name for it, "CKM_AES_CBC".
+func MechanismNamed(name string) (uint, bool) { return number(mechanismNames, name) }
+
+// ReturnNamed finds a return value by its name, "CKR_DEVICE_ERROR".
+func ReturnNamed(name string) (uint, bool) { return number(returnNames, name) }
+
+// AttributeNamed finds an attribute by its name, "CKA_SENSITIVE".
+func AttributeNamed(name string) (uint, bool) { return number(attributeNames, name) }
+
+func number(table map[uint]string, name string) (uint, bool) {
+	for n, known := range table {
+		if known == name {
+			return n, true
+		}
+	}
+	return 0, false
+}

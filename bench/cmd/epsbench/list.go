@@ -11,11 +11,12 @@ import (
 	"golang.org/x/term"
 
 	"github.com/epsbench/epsbench/bench/report"
+	"github.com/epsbench/epsbench/emulator/layer/fault"
 )
 
 // listCommand prints what the bench knows.
 type listCommand struct {
-	What   string `arg:"" enum:"claims,suites,mutants,targets" help:"claims, suites, mutants or targets."`
+	What   string `arg:"" enum:"claims,suites,mutants,targets,faults" help:"claims, suites, mutants, targets or faults."`
 	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
 }
 
@@ -23,6 +24,7 @@ type listCommand struct {
 func (c *listCommand) Run(a *app) error {
 	lists := map[string]func(*app) (any, table.Row, []table.Row){
 		"claims": listClaims, "suites": listSuites, "mutants": listMutants, "targets": listTargets,
+		"faults": listFaults,
 	}
 	objects, head, rows := lists[c.What](a)
 	if c.Format == "json" {
@@ -101,6 +103,16 @@ func listTargets(a *app) (any, table.Row, []table.Row) {
 		rows = append(rows, table.Row{t.Name, t.About})
 	}
 	return objects, table.Row{"target", "about"}, rows
+}
+
+// listFaults gives the scenarios that an HSM can be made to play.
+func listFaults(*app) (any, table.Row, []table.Row) {
+	scenarios := fault.List()
+	var rows []table.Row
+	for _, s := range scenarios {
+		rows = append(rows, table.Row{s.Name, s.About, s.Source})
+	}
+	return scenarios, table.Row{"scenario", "what goes wrong", "where it has happened"}, rows
 }
 
 func printJSON(w io.Writer, v any) error {
