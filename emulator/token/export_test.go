@@ -1,6 +1,10 @@
 package token
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/miekg/pkcs11"
+)
 
 // Attributes are the types of all attributes that this token knows.
 func Attributes() []uint {
@@ -18,7 +22,7 @@ func (t *Token) Held() (sessions, objects, entries int) {
 	t.objects.each(func(*object) { objects++ })
 	for _, sl := range t.slots {
 		for _, handles := range sl.index.found {
-			entries += len(handles)
+			entries += handles.size()
 		}
 	}
 	return sessions, objects, entries
@@ -44,4 +48,17 @@ func (i *interrupted) lock() (func(), error) {
 		i.f()
 	}
 	return i.storage.lock()
+}
+
+// Looks counts the objects of slot 0 that a search compares.
+func (t *Token) Looks(template []*pkcs11.Attribute) (n int) {
+	var want []attribute
+	for _, a := range template {
+		want = append(want, attribute{a.Type, a.Value})
+	}
+	if candidates, ok := t.slots[0].index.lookup(want); ok {
+		return len(candidates)
+	}
+	t.objects.each(func(*object) { n++ })
+	return n
 }

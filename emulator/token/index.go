@@ -1,30 +1,88 @@
 package token
 
 import (
+	"hash/maphash"
+	"slices"
 	"sync"
 
 	"github.com/miekg/pkcs11"
 )
 
 // index finds objects by label and by id. Objects that have neither, as most
-// session keys, never touch it.
+// session keys, never touch it. It keeps digests instead of values, which a million
+// objects feel: who looks up must still compare.
 type index struct {
 	mu    sync.RWMutex
-	found map[indexKey]map[uint]struct{}
+	found map[digest]handleSet
 }
 
-type indexKey struct {
-	typ   uint
-	value string
+// digest stands for an attribute and its value.
+type digest uint64
+
+var (
+	indexed   = []uint{pkcs11.CKA_LABEL, pkcs11.CKA_ID}
+	indexSeed = maphash.MakeSeed()
+)
+
+func digestOf(typ uint, value []byte) digest {
+	return digest(maphash.Bytes(indexSeed, value) ^ uint64(typ))
 }
 
-var indexed = []uint{pkcs11.CKA_LABEL, pkcs11.CKA_ID}
+// handleSet is mostly one handle: labels and ids are to tell objects apart.
+type handleSet struct {
+	one  uint // 0: none
+	more map[uint]struct{}
+}
+
+func (s handleSet) with(handle uint) handleSet {
+	switch {
+	case s.one == 0 || s.one == handle:
+		s.one = handle
+	case s.more == nil:
+		s.more = map[uint]struct{}{handle: {}}
+	default:
+		s.more[handle] = struct{}{}
+	}
+	return s
+}
+
+func (s handleSet) without(handle uint) handleSet {
+	if s.one != handle {
+		delete(s.more, handle)
+		return s
+	}
+	s.one = 0
+	for h := range s.more {
+		s.one = h
+		delete(s.more, h)
+		break
+	}
+	return s
+}
+
+func (s handleSet) size() int {
+	if s.one == 0 {
+		return 0
+	}
+	return 1 + len(s.more)
+}
+
+func (s handleSet) list() []uint {
+	out := make([]uint, 0, s.size())
+	if s.one != 0 {
+		out = append(out, s.one)
+	}
+	for h := range s.more {
+		out = append(out, h)
+	}
+	return out
+}
 
 // replace makes change, which puts one state of an object in the place of
 // another, and follows it: a search finds the object before and after, under what
 // it then is. Either state may be nil. False is what change gave.
 func (x *index) replace(old, now *object, change func() bool) bool {
-	gone, come := keysOf(old), keysOf(now)
+	gone, come := old.digests(), now.digests()
 	if len(gone)+len(come) == 0 {
 		return change()
 	}
@@ -33,61 +91,49 @@ func (x *index) replace(old, now *object, change func() bool) bool {
 	if !change() {
 		return false
 	}
-	for _, k := range gone {
-		delete(x.found[k], old.handle)
-		if len(x.found[k]) == 0 {
-			delete(x.found, k)
+	for _, d := range gone {
+		if left := x.found[d].without(old.handle); left.size() > 0 {
+			x.found[d] = left
+		} else {
+			delete(x.found, d)
 		}
 	}
-	for _, k := range come {
-		x.put(k, now.handle)
+	for _, d := range come {
+		if x.found == nil {
+			x.found = make(map[digest]handleSet)
+		}
+		x.found[d] = x.found[d].with(now.handle)
 	}
 	return true
 }
 
-// keysOf are the entries of an object.
-func keysOf(o *object) []indexKey {
+// digests are the entries of an object.
+func (o *object) digests() []digest {
 	if o == nil {
 		return nil
 	}
-	var keys []indexKey
+	var out []digest
 	for _, typ := range indexed {
 		if v := o.text(typ); len(v) > 0 {
-			keys = append(keys, indexKey{typ, string(v)})
+			out = append(out, digestOf(typ, v))
 		}
-	}
-	return keys
-}
-
-func (x *index) put(k indexKey, handle uint) {
-	if x.found == nil {
-		x.found = make(map[indexKey]map[uint]struct{})
-	}
-	if x.found[k] == nil {
-		x.found[k] = make(map[uint]struct{})
-	}
-	x.found[k][handle] = struct{}{}
-}
-
-// lookup gives the handles of a search that names a label or an id; ok is false
-// when it names neither.
-func (x *index) lookup(want []attribute) (handles []uint, ok bool) {
-	for _, typ := range indexed {
-		for _, w := range want {
-			if w.typ == typ && len(w.value) > 0 {
-				return x.handles(indexKey{typ, string(w.value)}), true
-			}
-		}
-	}
-	return nil, false
-}
-
-func (x *index) handles(k indexKey) []uint {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	out := make([]uint, 0, len(x.found[k]))
-	for h := range x.found[k] {
-		out = append(out, h)
 	}
 	return out
+}
+
+// lookup gives the handles that a search by label or id has to look at, by whichever
+// leaves fewer; ok is false when it names neither.
+func (x *index) lookup(want []attribute) (handles []uint, ok bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var fewest handleSet
+	for _, w := range want {
+		if len(w.value) == 0 || !slices.Contains(indexed, w.typ) {
+			continue
+		}
+		if s := x.found[digestOf(w.typ, w.value)]; !ok || s.size() < fewest.size() {
+			fewest, ok = s, true
+		}
+	}
+	return fewest.list(), ok
 }

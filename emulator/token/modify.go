@@ -2,7 +2,6 @@ package token
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/miekg/pkcs11"
 )
@@ -52,20 +51,22 @@ func (s *session) destroy(o *object) error {
 // erase removes every version of an object, the newest last: a process killed
 // on the way must not bring an old one back.
 func (sl *slot) erase(newest name) error {
-	files, err := sl.storage.list()
-	if err != nil {
+	if err := sl.eraseOlder(newest.id); err != nil {
 		return err
 	}
-	slices.Sort(files)
-	for _, file := range files {
-		n, ok := parseName(file)
-		if !ok || n.id != newest.id {
-			continue
-		}
-		if err := sl.storage.remove(file); err != nil {
+	return sl.storage.remove(newest.file())
+}
+
+// eraseOlder removes what storage has of an object beside its newest version. Any order
+// will do: the newest counts.
+func (sl *slot) eraseOlder(id [idSize]byte) error {
+	for len(sl.older[id]) > 0 {
+		if err := sl.storage.remove(sl.older[id][0].file()); err != nil {
 			return err
 		}
+		sl.older[id] = sl.older[id][1:]
 	}
+	delete(sl.older, id)
 	return nil
 }
 
@@ -160,7 +161,8 @@ func (sl *slot) replaceRecord(old, now *object) (done bool, err error) {
 			return err
 		}
 		sl.adopt(now)
-		return sl.storage.remove(old.name.file())
+		sl.older[old.name.id] = append(sl.older[old.name.id], old.name)
+		return sl.eraseOlder(old.name.id)
 	})
 	return done, err
 }

@@ -27,10 +27,11 @@ type slot struct {
 	key      []byte // of the token, while somebody is logged in
 	sessions map[uint]*session
 	records  map[[idSize]byte]*object // token objects in sight
+	older    map[[idSize]byte][]name  // versions that a replaced object has left in storage
 }
 
 func (t *Token) openSlot(id uint, dir string) (*slot, error) {
-	sl := &slot{token: t, id: id, sessions: map[uint]*session{}, records: map[[idSize]byte]*object{}}
+	sl := &slot{token: t, id: id, sessions: map[uint]*session{}, records: map[[idSize]byte]*object{}, older: map[[idSize]byte][]name{}}
 	if dir == "" {
 		sl.storage = &memory{files: map[string][]byte{}}
 		return sl, nil
@@ -73,7 +74,7 @@ func (sl *slot) sees(o *object) bool {
 func (sl *slot) start() error {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	return sl.trouble(sl.exclusively(sl.reload))
+	return sl.refresh()
 }
 
 // exclusively runs f while no other process writes.
@@ -126,15 +127,9 @@ func (sl *slot) reload() error {
 	if err := sl.reloadCard(); err != nil {
 		return err
 	}
-	newest := map[[idSize]byte]name{}
-	for _, file := range files {
-		n, ok := parseName(file)
-		if !ok && file != cardFile {
-			return fmt.Errorf("%s: not a file of a token", file)
-		}
-		if ok && n.version > newest[n.id].version {
-			newest[n.id] = n
-		}
+	newest, err := sl.newest(files)
+	if err != nil {
+		return err
 	}
 	for id, o := range sl.records {
 		if _, there := newest[id]; !there {
@@ -147,6 +142,30 @@ func (sl *slot) reload() error {
 		}
 	}
 	return nil
+}
+
+// newest gives the last version of each object, and notes the others.
+func (sl *slot) newest(files []string) (map[[idSize]byte]name, error) {
+	clear(sl.older)
+	newest := map[[idSize]byte]name{}
+	for _, file := range files {
+		n, ok := parseName(file)
+		if !ok && file != cardFile {
+			return nil, fmt.Errorf("%s: not a file of a token", file)
+		}
+		if !ok {
+			continue
+		}
+		had, twice := newest[n.id]
+		if twice && n.version < had.version {
+			n, had = had, n
+		}
+		if twice {
+			sl.older[n.id] = append(sl.older[n.id], had)
+		}
+		newest[n.id] = n
+	}
+	return newest, nil
 }
 
 func (sl *slot) reloadCard() error {
