@@ -1,10 +1,8 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"sync"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/emulator/layer/fault"
@@ -85,11 +83,5 @@ func traced(m cryptoki.Extended, path string) (cryptoki.Extended, error) {
 	if err != nil {
 		return nil, err
 	}
-	var mu sync.Mutex
-	lines := json.NewEncoder(f)
-	return cryptoki.Extend(trace.New("", m, func(r trace.Record) {
-		mu.Lock()
-		defer mu.Unlock()
-		_ = lines.Encode(r) // a full disk must not stop the program that is traced
-	})), nil
+	return cryptoki.Extend(trace.New("", m, trace.Writer(f))), nil
 }

@@ -37,9 +37,10 @@ type app struct {
 type commands struct {
 	Run       runCommand       `cmd:"" help:"Judge a target and leave a report."`
 	Selfcheck selfcheckCommand `cmd:"" help:"Run the mutants and print which claim kills which."`
-	List      listCommand      `cmd:"" help:"List claims, suites, mutants or targets."`
+	List      listCommand      `cmd:"" help:"List claims, suites, mutants, targets or faults."`
 	Eps       epsCommand       `cmd:"" passthrough:"" help:"Run an EPS, its administration or its phone: the program eps with the emulator built in."`
 	Report    reportCommand    `cmd:"" help:"Show a report, or compare two."`
+	Trace     traceCommand     `cmd:"" help:"Show the calls that a program made to its PKCS#11 token."`
 	Child     childCommand     `cmd:"" hidden:"" help:"Do one job of a run; started by run and selfcheck."`
 	Crash     crashCommand     `cmd:"" help:"Kill servers in the middle of their work, many times, and say what is left."`
 	Server    serverCommand    `cmd:"" hidden:"" help:"Be one server of a target; started by a child that kills servers."`
