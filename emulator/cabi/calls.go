@@ -34,7 +34,7 @@ func transform(session C.CK_ULONG, function cryptoki.Function, in *C.CK_BYTE, in
 		if err != nil {
 			return err
 		}
-		return give(place{session: session, function: function}, out, outLen, func() ([]byte, error) { return f(m, sh, data) })
+		return give(place{session: session, function: function}, data, out, outLen, func() ([]byte, error) { return f(m, sh, data) })
 	})
 	return rv
 }

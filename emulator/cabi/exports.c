@@ -11,6 +11,8 @@ static volatile sig_atomic_t forked;
 
 static void in_child(void) { forked = 1; }
 
+int epsemu_forked(void) { return forked; }
+
 #define EXPORT(name, params, args) \
 	CK_RV C_##name params { return forked ? CKR_GENERAL_ERROR : epsemu_##name args; }
 FUNCTIONS(EXPORT)

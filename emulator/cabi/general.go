@@ -35,8 +35,9 @@ func epsemu_Initialize(args unsafe.Pointer) (rv C.CK_RV) {
 	return C.CKR_OK
 }
 
-// acceptable judges what a program says about its threads (v2.40 §5.4). Go brings locks
-// and threads of its own.
+// acceptable judges what a program says about its threads (v2.40 §5.4). Go brings locks of
+// its own. Its threads are there before C_Initialize, so CKF_LIBRARY_CANT_CREATE_OS_THREADS,
+// which p11tool of GnuTLS sets, comes too late to be kept, and is no reason to refuse.
 func acceptable(args *C.CK_C_INITIALIZE_ARGS) error {
 	if args == nil {
 		return nil
@@ -50,8 +51,6 @@ func acceptable(args *C.CK_C_INITIALIZE_ARGS) error {
 	switch flags := uint(args.flags); {
 	case args.pReserved != nil, given != 0 && given != 4:
 		return argumentsBad
-	case flags&pkcs11.CKF_LIBRARY_CANT_CREATE_OS_THREADS != 0:
-		return pkcs11.Error(pkcs11.CKR_NEED_TO_CREATE_THREADS)
 	case given == 4 && flags&pkcs11.CKF_OS_LOCKING_OK == 0:
 		return pkcs11.Error(pkcs11.CKR_CANT_LOCK)
 	}

@@ -52,7 +52,7 @@ func epsemu_WrapKey(session C.CK_ULONG, mech *C.CK_MECHANISM, wrapping, key C.CK
 			return err
 		}
 		at := place{session: session, function: cryptoki.WrapKey, first: wrapping, other: key}
-		return give(at, out, outLen, func() ([]byte, error) { return m.WrapKey(sh, how, object(wrapping), object(key)) })
+		return give(at, how[0].Parameter, out, outLen, func() ([]byte, error) { return m.WrapKey(sh, how, object(wrapping), object(key)) })
 	})
 	return rv
 }

@@ -1,11 +1,13 @@
 // Command cabi is libepsemu.so: the C functions of PKCS#11 on top of a cryptoki.Module.
 //
 // Start at the functions named epsemu_…: exports.c has the C functions that enter them, and
-// the rules for programs that fork or are written in Go themselves. What the module is says
+// the rules for programs that fork or are written in Go themselves; vendor.c those that a
+// vendor has beyond the standard. What the module is says
 // the file named by EPSEMU_CONF: see package config.
 package main
 
 /*
+#cgo LDFLAGS: -ldl -Wl,-Bsymbolic-functions
 #include <stdlib.h>
 #include "pkcs11.h"
 */
@@ -39,6 +41,7 @@ const fileVariable = "EPSEMU_CONF"
 var (
 	opening sync.Mutex
 	opened  cryptoki.Extended // kept over C_Finalize: a token in memory keeps its objects
+	wrapped string            // the path of the library behind, if there is one
 	running atomic.Pointer[cryptoki.Extended]
 )
 
@@ -63,7 +66,9 @@ func open() (cryptoki.Extended, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err = c.Open(getenv)
+	if opened, err = c.Open(getenv); err == nil {
+		wrapped = c.Backend.Module
+	}
 	return opened, err
 }
 
@@ -74,6 +79,27 @@ func getenv(name string) (string, bool) {
 	defer C.free(unsafe.Pointer(key))
 	value := C.getenv(key)
 	return C.GoString(value), value != nil
+}
+
+// epsemu_backend gives C the path of the library behind, 0 where there is none. Vendors let
+// their own functions be asked for before C_Initialize.
+//
+//export epsemu_backend
+func epsemu_backend(path *C.char, room C.int) (found C.int) {
+	var rv C.CK_RV
+	defer caught(&rv)
+	opening.Lock()
+	defer opening.Unlock()
+	if _, err := open(); err != nil {
+		say("%v", err)
+		return 0
+	}
+	if wrapped == "" || len(wrapped) >= int(room) {
+		return 0
+	}
+	out := unsafe.Slice((*byte)(unsafe.Pointer(path)), room)
+	out[copy(out, wrapped)] = 0
+	return 1
 }
 
 //export epsemu_started

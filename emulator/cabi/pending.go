@@ -6,6 +6,7 @@ package main
 import "C"
 
 import (
+	"bytes"
 	"sync"
 	"unsafe"
 
@@ -18,7 +19,15 @@ import (
 // module has made them already, so that a layer sees one call where C makes two (v2.40 §5.2).
 var pending [64]struct {
 	mu   sync.Mutex
-	kept map[place][]byte
+	kept map[place]output
+}
+
+// output is what waits, and a copy of the input that it was made from.
+type output struct{ made, from []byte }
+
+func (o output) clear() {
+	clear(o.made)
+	clear(o.from)
 }
 
 // place is where an output waits. For C_WrapKey, which is no operation of the session, the
@@ -29,7 +38,7 @@ type place struct {
 	first, other C.CK_ULONG
 }
 
-func (p place) take() ([]byte, bool) {
+func (p place) take() (output, bool) {
 	shard := &pending[p.session%64]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
@@ -40,12 +49,12 @@ func (p place) take() ([]byte, bool) {
 	return out, ok
 }
 
-func (p place) keep(out []byte) {
+func (p place) keep(out output) {
 	shard := &pending[p.session%64]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	if shard.kept == nil {
-		shard.kept = make(map[place][]byte)
+		shard.kept = make(map[place]output)
 	}
 	shard.kept[p] = out
 }
@@ -60,11 +69,29 @@ func forget(session C.CK_ULONG, which func(cryptoki.Function) bool) {
 		shard.mu.Lock()
 		for p, out := range shard.kept {
 			if (session == 0 || p.session == session) && which(p.function) {
-				clear(out)
+				out.clear()
 				delete(shard.kept, p)
 			}
 		}
 		shard.mu.Unlock()
+	}
+}
+
+// forgetEnded drops what waits in sessions that are no more.
+func forgetEnded(m cryptoki.Extended) {
+	sessions := map[C.CK_ULONG]bool{}
+	for i := range pending {
+		shard := &pending[i]
+		shard.mu.Lock()
+		for p := range shard.kept {
+			sessions[p.session] = true
+		}
+		shard.mu.Unlock()
+	}
+	for session := range sessions {
+		if _, err := m.GetSessionInfo(pkcs11.SessionHandle(session)); err != nil {
+			forget(session, every)
+		}
 	}
 }
 
@@ -86,30 +113,37 @@ func waiting(session C.CK_ULONG, functions ...cryptoki.Function) bool {
 	return false
 }
 
-// give answers a function that returns bytes: it runs the call, unless the output waits
+// give answers a function that makes bytes of in: it runs the call, unless the output waits
 // already, and hands it over where there is room.
-func give(p place, out *C.CK_BYTE, outLen *C.CK_ULONG, call func() ([]byte, error)) error {
+func give(p place, in []byte, out *C.CK_BYTE, outLen *C.CK_ULONG, call func() ([]byte, error)) error {
 	if outLen == nil {
 		return argumentsBad
 	}
-	made, ok := p.take()
+	waits, ok := p.take()
+	if ok && !bytes.Equal(in, waits.from) {
+		waits.clear()
+		say("the length was asked for one input, and then another was given: the operation is over")
+		return pkcs11.Error(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
+	}
 	if !ok {
 		var err error
-		if made, err = call(); err != nil {
+		if waits.made, err = call(); err != nil {
 			return err
 		}
 	}
 	room := *outLen
-	*outLen = C.CK_ULONG(len(made))
-	switch {
-	case out == nil:
-		p.keep(made)
-		return nil
-	case room < C.CK_ULONG(len(made)):
-		p.keep(made)
-		return pkcs11.Error(pkcs11.CKR_BUFFER_TOO_SMALL)
+	*outLen = C.CK_ULONG(len(waits.made))
+	if fits := room >= C.CK_ULONG(len(waits.made)); out == nil || !fits {
+		if waits.from == nil {
+			waits.from = bytes.Clone(in)
+		}
+		p.keep(waits)
+		if out == nil {
+			return nil
+		}
+		return bufferTooShort
 	}
-	copy(unsafe.Slice((*byte)(out), len(made)), made)
-	clear(made)
+	copy(unsafe.Slice((*byte)(out), len(waits.made)), waits.made)
+	waits.clear()
 	return nil
 }

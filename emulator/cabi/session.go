@@ -49,6 +49,7 @@ func epsemu_OpenSession(slot, flags C.CK_ULONG, application, notify unsafe.Point
 		}
 		sh, err := m.OpenSession(uint(slot), uint(flags))
 		if err == nil {
+			forget(C.CK_ULONG(sh), every) // of an earlier session under this handle
 			*opened = C.CK_ULONG(sh)
 		}
 		return err
@@ -67,7 +68,13 @@ func epsemu_CloseSession(session C.CK_ULONG) (rv C.CK_RV) {
 
 //export epsemu_CloseAllSessions
 func epsemu_CloseAllSessions(slot C.CK_ULONG) (rv C.CK_RV) {
-	with(&rv, func(m cryptoki.Extended) error { return m.CloseAllSessions(uint(slot)) })
+	with(&rv, func(m cryptoki.Extended) error {
+		err := m.CloseAllSessions(uint(slot))
+		if err == nil {
+			forgetEnded(m)
+		}
+		return err
+	})
 	return rv
 }
 

@@ -1,0 +1,231 @@
+// A C program that loads a PKCS#11 library and does what its arguments say. It ends with 0,
+// or with the line of what did not hold.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHECK(x) do { if (!(x)) { fprintf(stderr, "line %d: %s\n", __LINE__, #x); _exit(1); } } while (0)
+#define OK(call) do { CK_RV rv_ = (call); if (rv_ != CKR_OK) { fprintf(stderr, "line %d: %s: 0x%lX\n", __LINE__, #call, rv_); _exit(1); } } while (0)
+
+static CK_FUNCTION_LIST *p;
+static const char *path;
+
+static void *load(void) {
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL) fprintf(stderr, "%s\n", dlerror());
+	CHECK(library != NULL);
+	CK_C_GetFunctionList get = (CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList");
+	CHECK(get != NULL);
+	OK(get(&p));
+	CHECK(p->version.major == 2 && p->version.minor == 40);
+	return library;
+}
+
+static CK_SESSION_HANDLE session(void) {
+	CK_SLOT_ID slot;
+	CK_ULONG n = 1;
+	CK_SESSION_HANDLE s;
+	OK(p->C_GetSlotList(CK_TRUE, &slot, &n));
+	OK(p->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &s));
+	CK_RV rv = p->C_Login(s, CKU_USER, (CK_BYTE *)"123456", 6);
+	CHECK(rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN);
+	return s;
+}
+
+static CK_OBJECT_HANDLE hmac_key(CK_SESSION_HANDLE s) {
+	CK_BBOOL yes = CK_TRUE;
+	CK_ULONG length = 32;
+	CK_ATTRIBUTE t[] = {{CKA_SIGN, &yes, 1}, {CKA_PRIVATE, &yes, 1}, {CKA_SENSITIVE, &yes, 1}, {CKA_VALUE_LEN, &length, sizeof length}};
+	CK_MECHANISM m = {CKM_GENERIC_SECRET_KEY_GEN, NULL, 0};
+	CK_OBJECT_HANDLE key;
+	OK(p->C_GenerateKey(s, &m, t, 4, &key));
+	return key;
+}
+
+static CK_MECHANISM hmac = {CKM_SHA256_HMAC, NULL, 0};
+
+// The size of a result, a buffer that is too small, and the result, of one operation.
+static void sizes(void) {
+	CK_SESSION_HANDLE s = session();
+	CK_OBJECT_HANDLE key = hmac_key(s);
+	CK_BYTE out[32], again[32], in[] = "a message", other[] = "b message";
+	CK_ULONG n = 0;
+	OK(p->C_SignInit(s, &hmac, key));
+	CHECK(p->C_Sign(s, in, sizeof in, out, NULL) == CKR_ARGUMENTS_BAD);
+	OK(p->C_Sign(s, in, sizeof in, NULL, &n));
+	CHECK(n == 32);
+	CHECK(p->C_SignInit(s, &hmac, key) == CKR_OPERATION_ACTIVE);
+	n = 31;
+	CHECK(p->C_Sign(s, in, sizeof in, out, &n) == CKR_BUFFER_TOO_SMALL && n == 32);
+	OK(p->C_Sign(s, in, sizeof in, out, &n));
+	CHECK(p->C_Sign(s, in, sizeof in, out, &n) == CKR_OPERATION_NOT_INITIALIZED);
+	OK(p->C_SignInit(s, &hmac, key));
+	OK(p->C_SignUpdate(s, in, sizeof in));
+	OK(p->C_SignFinal(s, again, &n));
+	CHECK(memcmp(out, again, 32) == 0);
+	// One input for the size and another for the result: never the result of the first.
+	OK(p->C_SignInit(s, &hmac, key));
+	OK(p->C_Sign(s, in, sizeof in, NULL, &n));
+	CHECK(p->C_Sign(s, other, sizeof other, again, &n) == CKR_OPERATION_NOT_INITIALIZED);
+	OK(p->C_SignInit(s, &hmac, key));
+	// What waited for a session ends with it, also when all of a slot's end.
+	OK(p->C_Sign(s, in, sizeof in, NULL, &n));
+	CK_SESSION_INFO info;
+	OK(p->C_GetSessionInfo(s, &info));
+	OK(p->C_CloseAllSessions(info.slotID));
+	CHECK(p->C_Sign(s, in, sizeof in, again, &n) == CKR_SESSION_HANDLE_INVALID);
+}
+
+// Each attribute for itself: a value, none, none to be had, no room.
+static void attributes(void) {
+	CK_SESSION_HANDLE s = session();
+	CK_OBJECT_HANDLE key = hmac_key(s);
+	CK_ULONG class = 0;
+	CK_BYTE value[32], small[1];
+	CK_ATTRIBUTE t[] = {{CKA_CLASS, &class, sizeof class}, {CKA_VALUE, value, sizeof value}, {CKA_MODULUS, NULL, 0}, {CKA_KEY_TYPE, NULL, 0}};
+	CK_RV rv = p->C_GetAttributeValue(s, key, t, 4);
+	CHECK(rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID);
+	CHECK(t[0].ulValueLen == sizeof class && class == CKO_SECRET_KEY);
+	CHECK(t[1].ulValueLen == (CK_ULONG)-1 && t[2].ulValueLen == (CK_ULONG)-1);
+	CHECK(t[3].ulValueLen == sizeof(CK_ULONG));
+	CK_ATTRIBUTE u = {CKA_CLASS, small, sizeof small};
+	CHECK(p->C_GetAttributeValue(s, key, &u, 1) == CKR_BUFFER_TOO_SMALL && u.ulValueLen == (CK_ULONG)-1);
+}
+
+// Pointers and lengths that no program should give.
+static void nonsense(void) {
+	CK_C_INITIALIZE_ARGS none = {.pReserved = &none}, alone = {.CreateMutex = (void *)1}, still = {.flags = CKF_LIBRARY_CANT_CREATE_OS_THREADS};
+	CHECK(p->C_Initialize(NULL) == CKR_CRYPTOKI_ALREADY_INITIALIZED);
+	CHECK(p->C_Finalize(&none) == CKR_ARGUMENTS_BAD);
+	OK(p->C_Finalize(NULL));
+	CHECK(p->C_Finalize(NULL) == CKR_CRYPTOKI_NOT_INITIALIZED);
+	CHECK(p->C_GetSlotList(CK_TRUE, NULL, NULL) != CKR_OK);
+	CHECK(p->C_Initialize(&none) == CKR_ARGUMENTS_BAD);
+	CHECK(p->C_Initialize(&alone) == CKR_ARGUMENTS_BAD);
+	OK(p->C_Initialize(&still)); // GnuTLS asks for that
+	CK_SESSION_HANDLE s = session();
+	CK_ULONG n = 1;
+	CK_BYTE b[64];
+	CK_ATTRIBUTE huge = {CKA_LABEL, b, (CK_ULONG)-2}, null = {CKA_LABEL, NULL, 5};
+	CK_MECHANISM bad = {CKM_AES_CBC, NULL, 16}, long_ = {CKM_AES_CBC, b, (CK_ULONG)-1};
+	CK_OBJECT_HANDLE o;
+	CHECK(p->C_GetInfo(NULL) == CKR_ARGUMENTS_BAD);
+	CHECK(p->C_CreateObject(s, &huge, 1, &o) != CKR_OK);
+	CHECK(p->C_CreateObject(s, &null, 1, &o) != CKR_OK);
+	CHECK(p->C_CreateObject(s, NULL, 3, &o) == CKR_ARGUMENTS_BAD);
+	CHECK(p->C_CreateObject(s, &huge, (CK_ULONG)-1, &o) == CKR_ARGUMENTS_BAD);
+	CHECK(p->C_CreateObject(s, &huge, 1, NULL) == CKR_ARGUMENTS_BAD);
+	CHECK(p->C_EncryptInit(s, NULL, 1) == CKR_ARGUMENTS_BAD);
+	CHECK(p->C_EncryptInit(s, &bad, 1) != CKR_OK);
+	CHECK(p->C_EncryptInit(s, &long_, 1) != CKR_OK);
+	CHECK(p->C_GenerateRandom(s, NULL, 5) == CKR_ARGUMENTS_BAD);
+	CHECK(p->C_GenerateRandom(s, b, (CK_ULONG)-1) != CKR_OK);
+	CHECK(p->C_FindObjects(s, NULL, 1, &n) != CKR_OK);
+	CHECK(p->C_Digest(s, NULL, 9, b, &n) != CKR_OK);
+	CHECK(p->C_WaitForSlotEvent(CKF_DONT_BLOCK, NULL, NULL) == CKR_ARGUMENTS_BAD);
+	CHECK(p->C_GetFunctionStatus(s) == CKR_FUNCTION_NOT_PARALLEL);
+	CHECK(p->C_GetSlotInfo(12345, (CK_SLOT_INFO *)b) == CKR_SLOT_ID_INVALID);
+}
+
+// A child that only execs lives; one that goes on gets an error, and does not hang.
+static void forks(void) {
+	CK_SESSION_HANDLE s = session();
+	pid_t child = fork();
+	if (child == 0) {
+		alarm(20);
+		CK_BYTE b[8];
+		CHECK(p->C_GenerateRandom(s, b, 8) == CKR_GENERAL_ERROR);
+		CHECK(p->C_Initialize(NULL) == CKR_GENERAL_ERROR);
+		CK_RV (*vendor)(void) = (CK_RV (*)(void))dlsym(dlopen(path, RTLD_NOW), "CA_Restart");
+		CHECK(vendor() == CKR_GENERAL_ERROR);
+		_exit(0);
+	}
+	int status;
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	if ((child = fork()) == 0) {
+		execl("/proc/self/exe", "program", path, "sizes", NULL);
+		_exit(1);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CK_BYTE b[8];
+	OK(p->C_GenerateRandom(s, b, 8));
+}
+
+static long calls = 20000;
+
+static void *work(void *unused) {
+	(void)unused;
+	CK_SESSION_HANDLE s = session();
+	CK_OBJECT_HANDLE key = hmac_key(s);
+	CK_BYTE in[16] = {0}, out[32];
+	for (long i = 0; i < calls / 64 / 3; i++) {
+		CK_ULONG n = 0;
+		OK(p->C_SignInit(s, &hmac, key));
+		OK(p->C_Sign(s, in, sizeof in, NULL, &n));
+		OK(p->C_Sign(s, in, sizeof in, out, &n));
+	}
+	OK(p->C_CloseSession(s));
+	return NULL;
+}
+
+static void threads(void) {
+	if (getenv("CALLS") != NULL) calls = atol(getenv("CALLS"));
+	session(); // keeps the login while threads come and go
+	pthread_t all[64];
+	for (int i = 0; i < 64; i++) CHECK(pthread_create(&all[i], NULL, work, NULL) == 0);
+	for (int i = 0; i < 64; i++) pthread_join(all[i], NULL);
+}
+
+static void loads(void) {
+	OK(p->C_Finalize(NULL));
+	for (int i = 0; i < 200; i++) {
+		void *library = load();
+		OK(p->C_Initialize(NULL));
+		session();
+		OK(p->C_Finalize(NULL));
+		dlclose(library);
+	}
+	OK(p->C_Initialize(NULL));
+}
+
+// A vendor's function gets its arguments, those on the stack too, and those in other registers.
+static void vendor(void) {
+	void *library = dlopen(path, RTLD_NOW);
+	CK_RV (*wide)(CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, double, CK_ULONG) = dlsym(library, "CA_CloneAsSource");
+	CK_RV (*missing)(void) = (CK_RV (*)(void))dlsym(library, "CT_PresentTicket");
+	CHECK(wide != NULL && missing != NULL);
+	for (int i = 0; i < 2; i++) CHECK(wide(1, 2, 3, 4, 5, 6, 7, 8, 0.5, 9) == 0x80000123UL);
+	CHECK(missing() == CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+static void no_vendor(void) {
+	CK_RV (*f)(CK_SLOT_ID) = (CK_RV (*)(CK_SLOT_ID))dlsym(dlopen(path, RTLD_NOW), "CA_Restart");
+	CHECK(f != NULL && f(0) == CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+static const struct { const char *name; void (*run)(void); } all[] = {
+	{"sizes", sizes}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
+	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor},
+};
+
+int main(int argc, char **argv) {
+	CHECK(argc == 3);
+	path = argv[1];
+	load();
+	if (strcmp(argv[2], "vendor") == 0) vendor(); // before C_Initialize
+	OK(p->C_Initialize(NULL));
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		if (strcmp(argv[2], all[i].name) != 0) continue;
+		all[i].run();
+		OK(p->C_Finalize(NULL));
+		return 0;
+	}
+	return 2;
+}
