@@ -64,6 +64,22 @@ type Fragile interface {
 	Books(ctx context.Context) ([]Entry, error)
 }
 
+// Fault is a way in which an HSM fails while it is there.
+type Fault struct {
+	Name, About string
+	Wrong       bool // the HSM does something else than it is asked, and says that all is well
+}
+
+// Faulty is a Fragile whose HSM can be made to fail by a script.
+type Faulty interface {
+	Fragile
+	// Faults are the scenarios that can be played here.
+	Faults() []Fault
+	// Fail begins a scenario in the HSMs of both servers, from its start. end stops it,
+	// and tells how many calls it has struck. One scenario at a time.
+	Fail(ctx context.Context, name string) (end func() (struck int), err error)
+}
+
 // Readiness is what a server says of itself.
 type Readiness struct {
 	Ready bool

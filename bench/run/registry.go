@@ -54,6 +54,7 @@ type Options struct {
 	Profile conformance.Profile `json:"profile"`
 	HSM     string              `json:"hsm"`              // emulator, softhsm, or the path of a PKCS#11 module
 	Store   string              `json:"store"`            // sqlite, mariadb, or a DSN
+	Fault   string              `json:"fault,omitempty"`  // the one scenario of family faults; empty: all of them
 	Mutant  string              `json:"mutant,omitempty"` // a name of Registry.Mutants; empty: none
 	Dir     string              `json:"dir"`              // the child's own, empty, removed afterwards
 	Seed    int64               `json:"seed"`

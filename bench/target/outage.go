@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/layer/fault"
 	"github.com/epsbench/epsbench/emulator/layer/outage"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
 )
@@ -26,12 +28,27 @@ type patience struct {
 var short = patience{hsm: 800 * time.Millisecond, call: 1200 * time.Millisecond}
 
 // breaks are the layers before the tokens of a system, by slot.
-type breaks struct{ layers map[string]*outage.Layer }
-
-func (b *breaks) before(slot string, m cryptoki.Module) cryptoki.Module {
-	b.layers[slot], m = outage.New(m)
-	return m
+type breaks struct {
+	layers map[string]*outage.Layer
+	faults map[string]*fault.Layer
+	later  atomic.Int64 // ns that the scenarios' clock is ahead of the machine's
 }
+
+func newBreaks() *breaks {
+	return &breaks{layers: map[string]*outage.Layer{}, faults: map[string]*fault.Layer{}}
+}
+
+func (b *breaks) before(slot string, m cryptoki.Module) (cryptoki.Module, error) {
+	failing, err := fault.New(m, nil, fault.Options{Now: b.now})
+	if err != nil {
+		return nil, err
+	}
+	b.faults[slot] = failing
+	b.layers[slot], m = outage.New(failing.Module())
+	return m, nil
+}
+
+func (b *breaks) now() time.Time { return time.Now().Add(time.Duration(b.later.Load())) }
 
 // fragile is a system whose parts can be taken away.
 type fragile struct{ *system }
@@ -42,7 +59,7 @@ func (s *system) Fragile(ctx context.Context) (conformance.Fragile, error) {
 	o.Dir = s.path("fragile")
 	f := &system{
 		options: o, dir: o.Dir, name: s.name, profile: s.profile, clock: s.clock, log: &journal{}, trace: &trace.Recorder{},
-		hasty: true, breaks: &breaks{layers: map[string]*outage.Layer{}}, patience: short,
+		hasty: true, breaks: newBreaks(), patience: short,
 		openSlots:  func() (*slots, error) { return s.slots.beside(o.Dir) },
 		openStores: openFragileStores,
 	}

@@ -36,7 +36,9 @@ func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.
 		return nil, err
 	}
 	if s.breaks != nil {
-		m = s.breaks.before(slot, m)
+		if m, err = s.breaks.before(slot, m); err != nil {
+			return nil, err
+		}
 	}
 	m = trace.New(slot, m, s.record)
 	if s.seams.Module != nil {

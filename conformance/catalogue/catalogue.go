@@ -34,7 +34,7 @@ type needs = []conformance.Capability
 
 // All gives every claim, in the order of the sources. The caller may change what it gets.
 func All() []conformance.Claim {
-	claims := slices.Concat(st, rgs, onespan, digipass, mpcos, rfc, crash, activation, outages, attacks)
+	claims := slices.Concat(st, rgs, onespan, digipass, mpcos, rfc, crash, activation, outages, faults, attacks)
 	for i := range claims {
 		claims[i].Level = level(claims[i].ID)
 		claims[i].Needs = slices.Clone(claims[i].Needs)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/miekg/pkcs11"
+
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/hsm"
@@ -37,7 +39,7 @@ var away = []Mutant{
 	},
 	{
 		Name: "outage: no session but the first ones", About: "A server that has lost its sessions opens no others.",
-		Claims: []string{"OUT-HSM-session"}, Reason: "although its parts are back",
+		Claims: []string{"OUT-HSM-session", "FAULT-recovers"}, Reason: "although its parts are back",
 		Break: func(s *Seams) {
 			s.Module = func(_ string, m cryptoki.Module) cryptoki.Module { return noMoreSessions(m) }
 		},
@@ -52,7 +54,7 @@ var away = []Mutant{
 	},
 	{
 		Name: "outage: the refusal tells why", About: "The answer to a bank repeats the inner error.",
-		Claims: []string{"OUT-HSM-gone", "OUT-DB-readonly"}, Reason: "tells something of the inside",
+		Claims: []string{"OUT-HSM-gone", "OUT-DB-readonly", "FAULT-closed"}, Reason: "tells something of the inside",
 		Break: func(s *Seams) { s.Wrap = func(_ string, h http.Handler) http.Handler { return telling(h) } },
 	},
 	{
@@ -92,6 +94,15 @@ var away = []Mutant{
 		Break: func(s *Seams) {
 			b := &blaming{blamed: map[reference.User]int{}}
 			s.Validation, s.Wrap = b.validation, b.wrap
+		},
+	},
+	{
+		Name: "faults: the first MAC is believed", About: "What is kept is sealed by the first MAC that the HSM gives of it, right or wrong.",
+		Claims: []string{"FAULT-whole"}, Reason: "authentication server answers 500",
+		Break: func(s *Seams) {
+			s.Module = func(_ string, m cryptoki.Module) cryptoki.Module {
+				return &firstMAC{Module: m, keys: map[pkcs11.SessionHandle]pkcs11.ObjectHandle{}, given: map[pkcs11.ObjectHandle][2][]byte{}}
+			}
 		},
 	},
 }

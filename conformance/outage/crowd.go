@@ -123,8 +123,9 @@ func (r *regular) settle(ctx context.Context) error {
 // newcomers are enrolled, get their token and log in, one after the other.
 type newcomers struct {
 	*site
-	last *user
-	at   stage
+	spoilt bool // the HSM does something else than it is asked: other refusals will do
+	last   *user
+	at     stage
 }
 
 // stage is what somebody was refused last.
@@ -143,7 +144,7 @@ func (n *newcomers) step(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("an enrolment gets no answer: %w", err)
 	}
 	if a.Status >= 300 {
-		return false, document(a)
+		return false, refusal(a, n.spoilt)
 	}
 	if err := n.last.read(a); err != nil {
 		return false, err

@@ -22,11 +22,16 @@ func TestReferencePasses(t *testing.T) {
 		"sqlite":  append([]string{"OUT-DB-full"}, always...),
 		"mariadb": append(served, always...),
 	} {
-		t.Run(store, func(t *testing.T) { passes(t, store, claims) })
+		t.Run(store, func(t *testing.T) { passes(t, outage.Family(conformance.Quick), store, claims) })
 	}
 }
 
-func passes(t *testing.T, store string, claims []string) {
+// It passes every scenario of an HSM that fails.
+func TestReferencePassesFaults(t *testing.T) {
+	passes(t, outage.Faults(conformance.Quick), "sqlite", []string{"FAULT-closed", "FAULT-recovers", "FAULT-whole"})
+}
+
+func passes(t *testing.T, family conformance.Family, store string, claims []string) {
 	options, stop, err := target.Reference.Prepare(t.Context(), run.Options{HSM: "emulator", Store: store, Profile: conformance.Quick})
 	if stop != nil {
 		defer stop()
@@ -45,7 +50,7 @@ func passes(t *testing.T, store string, claims []string) {
 		}
 	}()
 	judged := map[string]bool{}
-	_, err = conformance.Run(outage.Family(conformance.Quick), on, "", 1, func(r conformance.Result) {
+	_, err = conformance.Run(family, on, "", 1, func(r conformance.Result) {
 		judged[r.Claim] = judged[r.Claim] || r.Verdict == conformance.Pass
 		if r.Verdict != conformance.Pass && r.Verdict != conformance.NotApplicable {
 			t.Errorf("%s %s: %s", r.ID, r.Verdict, r.Observed)

@@ -85,7 +85,11 @@ func TestAPINThatIsNotThere(t *testing.T) {
 }
 
 func TestAFileWithFaults(t *testing.T) {
-	c, err := config.Parse([]byte("format: epsbench.emulator/1\nbackend: {token: memory}\nfault: {scenario: late-token, seed: 3}\n"))
+	script := filepath.Join(t.TempDir(), "script.yaml")
+	if err := os.WriteFile(script, []byte("name: late\nabout: late\nrules: [{when: {function: [C_GetSlotList]}, then: {no_slots: true}}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Parse([]byte("format: epsbench.emulator/1\nbackend: {token: memory}\nfault: {scenario: " + script + ", seed: 3}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +101,7 @@ func TestAFileWithFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if slots, err := m.GetSlotList(true); err != nil || len(slots) != 0 {
-		t.Errorf("slots %v, %v: the token should be late", slots, err)
+		t.Errorf("slots %v, %v: none should be seen", slots, err)
 	}
 	c.Fault.Scenario = "no-such"
 	if _, err := c.Open(os.LookupEnv); err == nil || !strings.Contains(err.Error(), "no-such") {

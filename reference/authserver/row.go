@@ -59,7 +59,7 @@ func (s *Server) mac(ctx context.Context, session *hsm.Session, data []byte) ([]
 	if err != nil {
 		return nil, fmt.Errorf("row key: %w", err)
 	}
-	return session.MAC(key, crypto.SHA256, data)
+	return session.KeptMAC(key, crypto.SHA256, data)
 }
 
 func (s *Server) rowMAC(ctx context.Context, session *hsm.Session, c *store.Credential) ([]byte, error) {

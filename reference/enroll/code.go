@@ -73,7 +73,7 @@ func (s *Service) keep(ctx context.Context, i *issue) error {
 		if err != nil {
 			return fmt.Errorf("IDX: %w", err)
 		}
-		if i.row.Index, err = ss.MAC(idx, crypto.SHA256, input); err != nil {
+		if i.row.Index, err = ss.KeptMAC(idx, crypto.SHA256, input); err != nil {
 			return err
 		}
 		i.row.Sealed, err = s.parts.Rows.SealCode(ctx, ss, rc.Bytes())

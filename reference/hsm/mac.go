@@ -2,10 +2,13 @@ package hsm
 
 import (
 	"crypto"
+	"crypto/hmac"
 	"errors"
 	"fmt"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/reference"
 )
 
 // ErrMAC: a MAC does not match what it came with.
@@ -45,6 +48,26 @@ func (s *Session) MAC(key Key, hash crypto.Hash, data []byte) ([]byte, error) {
 	mac, err := s.m.Sign(s.handle, data)
 	if err != nil {
 		return nil, fmt.Errorf("MAC: %w", err)
+	}
+	return mac, nil
+}
+
+// errTwoMACs: the token does not compute, for the moment.
+var errTwoMACs = fmt.Errorf("the HSM gives two MACs of the same data: %w", reference.ErrUnavailable)
+
+// KeptMAC is MAC for what is kept: it has the token compute twice and compares. One wrong
+// bit would make a row or an audit record one that nobody believes any more.
+func (s *Session) KeptMAC(key Key, hash crypto.Hash, data []byte) ([]byte, error) {
+	mac, err := s.MAC(key, hash, data)
+	if err != nil {
+		return nil, err
+	}
+	again, err := s.MAC(key, hash, data)
+	if err != nil {
+		return nil, err
+	}
+	if !hmac.Equal(mac, again) {
+		return nil, errTwoMACs
 	}
 	return mac, nil
 }

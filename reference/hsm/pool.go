@@ -50,13 +50,37 @@ var handleErrors = []pkcs11.Error{
 	pkcs11.CKR_WRAPPING_KEY_HANDLE_INVALID, pkcs11.CKR_UNWRAPPING_KEY_HANDLE_INVALID,
 }
 
+// busyErrors say that the token is there and cannot do it now, whatever it is asked.
+// CKR_GENERAL_ERROR is none: some tokens say so of a blob that does not open.
+var busyErrors = []pkcs11.Error{
+	pkcs11.CKR_HOST_MEMORY, pkcs11.CKR_DEVICE_MEMORY, pkcs11.CKR_FUNCTION_FAILED, pkcs11.CKR_FUNCTION_CANCELED,
+	pkcs11.CKR_SESSION_COUNT, pkcs11.CKR_USER_ALREADY_LOGGED_IN, pkcs11.CKR_TOKEN_NOT_RECOGNIZED,
+}
+
+// ofVendor tells whether the code is one of a vendor's own (CKR_VENDOR_DEFINED). What it
+// means is not known here: it may be that the login has ended.
+func ofVendor(err error) bool {
+	var code pkcs11.Error
+	return errors.As(err, &code) && code >= pkcs11.CKR_VENDOR_DEFINED
+}
+
 func oneOf(err error, codes []pkcs11.Error) bool {
 	var code pkcs11.Error
 	return errors.As(err, &code) && slices.Contains(codes, code)
 }
 
 // lost tells a loss, after which the same work may succeed, from a refusal.
-func lost(err error) bool { return oneOf(err, sessionErrors) || oneOf(err, handleErrors) }
+func lost(err error) bool {
+	return oneOf(err, sessionErrors) || oneOf(err, handleErrors) || ofVendor(err)
+}
+
+// unavailable marks what may be asked again later.
+func unavailable(err error) error {
+	if lost(err) || oneOf(err, busyErrors) {
+		return fmt.Errorf("%w: %w", reference.ErrUnavailable, err)
+	}
+	return err
+}
 
 // Do lends fn a session. When the session, the login or a handle was lost, it mends what
 // it can and runs fn again: fn must be repeatable, and ask each Resident for its key
@@ -76,16 +100,13 @@ func (h *HSM) Do(ctx context.Context, fn func(*Session) error) error {
 		err = s.run(fn)
 	}
 	if !lost(err) {
-		return err
+		return unavailable(err)
 	}
 	h.counts.retries.Add(1)
 	if err := h.recover(s.generation, err); err != nil {
 		return err
 	}
-	if err = s.run(fn); lost(err) {
-		return fmt.Errorf("%w: %w", reference.ErrUnavailable, err)
-	}
-	return err
+	return unavailable(s.run(fn))
 }
 
 func (h *HSM) borrow(ctx context.Context) (*Session, error) {

@@ -41,7 +41,7 @@ func (s *Server) issue(ctx context.Context, ss *hsm.Session, a *attempt) error {
 	if err != nil {
 		return fmt.Errorf("TKT: %w", err)
 	}
-	if a.kept, err = ss.MAC(key, crypto.SHA256, input); err != nil {
+	if a.kept, err = ss.KeptMAC(key, crypto.SHA256, input); err != nil {
 		return err
 	}
 	if a.row.Ticket.State == reference.TicketAwaited {

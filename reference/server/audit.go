@@ -20,7 +20,7 @@ func AuditMAC(h *hsm.HSM, ring *keys.Ring) audit.MAC {
 			if err != nil {
 				return err
 			}
-			mac, err = s.MAC(key, crypto.SHA256, data)
+			mac, err = s.KeptMAC(key, crypto.SHA256, data)
 			return err
 		})
 		return mac, err

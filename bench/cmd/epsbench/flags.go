@@ -17,6 +17,7 @@ type targetFlags struct {
 	Store   string `default:"sqlite" env:"EPSBENCH_STORE" placeholder:"STORE" help:"sqlite, mariadb, or the DSN of a MariaDB server (${default})."`
 	Profile string `default:"quick" enum:"quick,full" placeholder:"quick|full" help:"How much is tried: quick or full (${default})."`
 	Focus   string `placeholder:"EXPR" help:"Only what a label expression over claim ids and suites selects, such as 'ST-6.3-8 || pin'."`
+	Fault   string `placeholder:"SCENARIO" help:"Only what the HSM's failing by this scenario makes of the EPS: one of epsbench list faults, or a file."`
 	Out     string `default:"out" placeholder:"DIR" help:"Where the outputs go (${default}/)."`
 	Seed    *int64 `placeholder:"N" help:"Fixes all that the bench draws; default: random."`
 }
@@ -26,9 +27,12 @@ func (f *targetFlags) config(a *app) run.Config {
 	if f.Seed == nil {
 		f.Seed = new(drawSeed())
 	}
+	if f.Fault != "" && f.Focus == "" {
+		f.Focus = "faults"
+	}
 	return run.Config{
 		Target: f.Target, Focus: f.Focus, Out: f.Out, Version: a.version, Repeat: f.repeat(),
-		Options: run.Options{Profile: conformance.Profile(f.Profile), HSM: f.HSM, Store: f.Store, Seed: *f.Seed},
+		Options: run.Options{Profile: conformance.Profile(f.Profile), HSM: f.HSM, Store: f.Store, Fault: f.Fault, Seed: *f.Seed},
 	}
 }
 
@@ -41,7 +45,7 @@ func (f *targetFlags) repeat() string {
 	}
 	words := []string{"epsbench run"}
 	for _, flag := range []struct{ name, value, standard string }{
-		{"target", quote(f.Target), "reference"}, {"hsm", quote(f.HSM), "emulator"}, {"store", store, "sqlite"}, {"profile", f.Profile, "quick"},
+		{"target", quote(f.Target), "reference"}, {"hsm", quote(f.HSM), "emulator"}, {"store", store, "sqlite"}, {"profile", f.Profile, "quick"}, {"fault", quote(f.Fault), ""},
 	} {
 		if flag.value != flag.standard {
 			words = append(words, "--"+flag.name, flag.value)

@@ -27,6 +27,7 @@ func registry() run.Registry {
 			{Name: "authserver", Long: 8, About: "what the authentication server does with OTPs, challenges, activations and attacks on them", Family: authserver.Family},
 			{Name: "crash", Long: 15, About: "what is left when a server is killed in the middle of its work", Family: crash.Family},
 			{Name: "outage", Long: 12, About: "what is done and lost when the HSM or the database is away, and when it is back", Family: outage.Family},
+			{Name: "faults", Long: 20, About: "what an HSM that is there and fails makes of the EPS: each fault that has been seen in the field", Family: outage.Faults},
 		},
 		Targets: []run.Target{target.Reference, target.Literal},
 	}

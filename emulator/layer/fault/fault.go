@@ -26,46 +26,44 @@ type Options struct {
 
 // Layer plays a scenario before a module, while it is armed.
 type Layer struct {
-	next cryptoki.Extended
-	now  func() time.Time
-	wait func(time.Duration, <-chan struct{})
-
-	armed atomic.Bool
-	by    [256][]*rule // by function
+	next  cryptoki.Extended
+	seed  uint64
+	now   func() time.Time
+	wait  func(time.Duration, <-chan struct{})
 	fired atomic.Int64
+	play  atomic.Pointer[script] // nil: every call goes through
+
+	mu       sync.Mutex
+	scenario *Scenario
+}
+
+// script is a scenario at work.
+type script struct {
+	by  [256][]*rule  // by function
+	end chan struct{} // closed by Disarm
 
 	mu      sync.Mutex // guards what follows, and the rules' counts
 	rules   []*rule
 	chance  *rand.Rand
 	last    time.Time
-	end     chan struct{} // closed by Disarm
 	outputs map[cryptoki.Function][]byte
 	seen    []pkcs11.ObjectHandle // keys of earlier calls, the newest last
 }
 
-// New gives a layer that plays s before next. It is armed.
+// New gives a layer that plays s before next. It is armed, unless s is nil: then it waits
+// for Play.
 func New(next cryptoki.Module, s *Scenario, o Options) (*Layer, error) {
-	l := &Layer{next: cryptoki.Extend(next), now: o.Now, wait: o.Wait,
-		chance: rand.New(rand.NewPCG(o.Seed, 0)), outputs: map[cryptoki.Function][]byte{}}
+	l := &Layer{next: cryptoki.Extend(next), seed: o.Seed, now: o.Now, wait: o.Wait}
 	if l.now == nil {
 		l.now = time.Now
 	}
 	if l.wait == nil {
 		l.wait = wait
 	}
-	named := map[string]*rule{}
-	for i := range s.Rules {
-		r, err := newRule(&s.Rules[i])
-		if err != nil {
-			return nil, err
-		}
-		r.after = named[r.When.After]
-		named[r.Name] = r
-		l.rules = append(l.rules, r)
+	if s == nil {
+		return l, nil
 	}
-	l.sort()
-	l.Arm()
-	return l, nil
+	return l, l.Play(s)
 }
 
 func wait(d time.Duration, end <-chan struct{}) {
@@ -77,108 +75,129 @@ func wait(d time.Duration, end <-chan struct{}) {
 	}
 }
 
-// sort puts each rule where the functions are that it waits for, or that end it.
-func (l *Layer) sort() {
-	for f := range l.by {
+// Play puts s in the place of what was played, and begins it.
+func (l *Layer) Play(s *Scenario) error {
+	now, err := l.begin(s)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.scenario = s
+	l.mu.Unlock()
+	l.put(now)
+	return nil
+}
+
+// begin makes a script from its start.
+func (l *Layer) begin(s *Scenario) (*script, error) {
+	p := &script{end: make(chan struct{}), chance: rand.New(rand.NewPCG(l.seed, 0)), last: l.now(), outputs: map[cryptoki.Function][]byte{}}
+	named := map[string]*rule{}
+	for i := range s.Rules {
+		r, err := newRule(&s.Rules[i])
+		if err != nil {
+			return nil, err
+		}
+		r.after = named[r.When.After]
+		named[r.Name] = r
+		p.rules = append(p.rules, r)
+	}
+	for f := range p.by {
 		name := ""
 		if known := cryptoki.Function(f); known.Known() {
 			name = known.String()
 		}
-		for _, r := range l.rules {
+		for _, r := range p.rules {
 			if name != "" && (r.strikes(name) || r.When.Until == name || r.When.Idle > 0) {
-				l.by[f] = append(l.by[f], r)
+				p.by[f] = append(p.by[f], r)
 			}
 		}
+	}
+	return p, nil
+}
+
+func (l *Layer) put(p *script) {
+	if had := l.play.Swap(p); had != nil {
+		close(had.end)
 	}
 }
 
 // Module is what the program is to use.
 func (l *Layer) Module() cryptoki.Extended { return cryptoki.Around(l.next, l.call) }
 
-// Arm begins the scenario, from its start.
+// Arm begins the scenario once more, from its start.
 func (l *Layer) Arm() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, r := range l.rules {
-		r.counts = counts{}
+	if p, err := l.begin(l.scenario); err == nil { // it was begun before
+		l.put(p)
 	}
-	l.end = make(chan struct{})
-	l.last = l.now()
-	l.armed.Store(true)
 }
 
 // Disarm lets every call through, and ends those that hang.
-func (l *Layer) Disarm() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.armed.Swap(false) {
-		close(l.end)
-	}
-}
+func (l *Layer) Disarm() { l.put(nil) }
 
 // Fired tells how many calls have been struck.
 func (l *Layer) Fired() int { return int(l.fired.Load()) }
 
 // call is every call of the program.
 func (l *Layer) call(c *cryptoki.Call) error {
-	rules := l.by[c.Function]
-	if len(rules) == 0 || !l.armed.Load() {
+	p := l.play.Load()
+	if p == nil || len(p.by[c.Function]) == 0 {
 		return c.Next()
 	}
-	r, end := l.judge(c, rules)
+	r := p.judge(c, l.now())
 	if r == nil {
 		err := c.Next()
-		l.note(c, err)
+		p.note(c, err)
 		return err
 	}
 	l.fired.Add(1)
-	return l.strike(c, r, end)
+	return l.strike(c, r, p)
 }
 
 // judge counts a call, and finds the rule that strikes it.
-func (l *Layer) judge(c *cryptoki.Call, rules []*rule) (struck *rule, end <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	idle := now.Sub(l.last)
-	l.last = now
+func (p *script) judge(c *cryptoki.Call, now time.Time) (struck *rule) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	idle := now.Sub(p.last)
+	p.last = now
 	name := c.Function.String()
-	for _, r := range rules {
+	for _, r := range p.by[c.Function] {
 		if r.When.Until == name {
 			r.over = r.fired > 0 || r.after != nil && r.after.fired > 0
 		}
-		if r.strikes(name) && r.due(c, idle, l.chance) && struck == nil {
+		if r.strikes(name) && r.due(c, idle, p.chance) && struck == nil {
 			struck = r
 		}
 	}
 	if struck != nil {
 		struck.fired++
 	}
-	return struck, l.end
+	return struck
 }
 
 // note remembers what a later fault gives again.
-func (l *Layer) note(c *cryptoki.Call, err error) {
+func (p *script) note(c *cryptoki.Call, err error) {
 	if err != nil {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if c.Object != 0 && (len(l.seen) == 0 || l.seen[len(l.seen)-1] != c.Object) {
-		l.seen = append(l.seen[max(0, len(l.seen)-8):], c.Object)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.Object != 0 && (len(p.seen) == 0 || p.seen[len(p.seen)-1] != c.Object) {
+		p.seen = append(p.seen[max(0, len(p.seen)-8):], c.Object)
 	}
 	if c.Function == cryptoki.GenerateRandom {
-		l.outputs[c.Function] = bytes.Clone(c.Out)
+		p.outputs[c.Function] = bytes.Clone(c.Out)
 	}
 }
 
 // another is a key that the program has used, and not the one it asks for.
-func (l *Layer) another(than pkcs11.ObjectHandle) pkcs11.ObjectHandle {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := len(l.seen) - 1; i >= 0; i-- {
-		if l.seen[i] != than {
-			return l.seen[i]
+func (p *script) another(than pkcs11.ObjectHandle) pkcs11.ObjectHandle {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.seen) - 1; i >= 0; i-- {
+		if p.seen[i] != than {
+			return p.seen[i]
 		}
 	}
 	return than

@@ -98,19 +98,19 @@ func (r *rule) due(c *cryptoki.Call, idle time.Duration, chance *rand.Rand) bool
 }
 
 // strike carries out the effect of r.
-func (l *Layer) strike(c *cryptoki.Call, r *rule, end <-chan struct{}) error {
+func (l *Layer) strike(c *cryptoki.Call, r *rule, p *script) error {
 	e := &r.Then
 	if e.Delay > 0 {
 		l.wait(e.Delay, nil)
 	}
 	if e.Hang > 0 {
-		l.wait(e.Hang, end)
+		l.wait(e.Hang, p.end)
 	}
 	if err := l.take(c, e); err != nil {
 		return err
 	}
 	if e.AnotherHandle {
-		c.Object = l.another(c.Object)
+		c.Object = p.another(c.Object)
 	}
 	if r.code != nil && !e.Done {
 		return r.code
@@ -118,7 +118,7 @@ func (l *Layer) strike(c *cryptoki.Call, r *rule, end <-chan struct{}) error {
 	if err := c.Next(); err != nil {
 		return err
 	}
-	l.spoil(c, e)
+	p.spoil(c, e)
 	return r.code
 }
 
@@ -147,7 +147,7 @@ func (l *Layer) take(c *cryptoki.Call, e *Effect) error {
 }
 
 // spoil makes the answer of a call wrong.
-func (l *Layer) spoil(c *cryptoki.Call, e *Effect) {
+func (p *script) spoil(c *cryptoki.Call, e *Effect) {
 	if e.NoSlots {
 		c.Slots = nil
 	}
@@ -157,15 +157,15 @@ func (l *Layer) spoil(c *cryptoki.Call, e *Effect) {
 	if !e.Repeat {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(c.Out) > 0 {
-		if had := l.outputs[c.Function]; len(had) > 0 {
+		if had := p.outputs[c.Function]; len(had) > 0 {
 			for i := range c.Out {
 				c.Out[i] = had[i%len(had)]
 			}
 			return
 		}
-		l.outputs[c.Function] = slices.Clone(c.Out)
+		p.outputs[c.Function] = slices.Clone(c.Out)
 	}
 }

@@ -170,3 +170,18 @@ func (n Number) code(names func(string) (uint, bool)) (uint, error) {
 
 func returnCode(n Number) (uint, error)    { return n.code(cryptoki.ReturnNamed) }
 func mechanismCode(n Number) (uint, error) { return n.code(cryptoki.MechanismNamed) }
+
+// Wrong tells whether some rule has the module do something else than it is asked, and say
+// that all is well.
+func (s *Scenario) Wrong() bool {
+	return slices.ContainsFunc(s.Rules, func(r Rule) bool { return r.Then.AnotherHandle || r.Then.FlipBit || r.Then.Repeat })
+}
+
+// Idle is the longest time without a call that a rule waits for; 0: none does.
+func (s *Scenario) Idle() time.Duration {
+	longest := time.Duration(0)
+	for _, r := range s.Rules {
+		longest = max(longest, r.When.Idle)
+	}
+	return longest
+}
