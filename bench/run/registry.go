@@ -51,15 +51,16 @@ type Target struct {
 
 // Options says how to open a target.
 type Options struct {
-	Profile conformance.Profile `json:"profile"`
-	HSM     string              `json:"hsm"`              // emulator, softhsm, or the path of a PKCS#11 module
-	Store   string              `json:"store"`            // sqlite, mariadb, or a DSN
-	Fault   string              `json:"fault,omitempty"`  // the one scenario of family faults; empty: all of them
-	Mutant  string              `json:"mutant,omitempty"` // a name of Registry.Mutants; empty: none
-	Dir     string              `json:"dir"`              // the child's own, empty, removed afterwards
-	Seed    int64               `json:"seed"`
-	Strict  bool                `json:"strict,omitempty"` // judge also what the profile only shows: for mutants
-	Alone   bool                `json:"-"`                // Prepare's word to the parent: one child at a time
+	Profile     conformance.Profile `json:"profile"`
+	HSM         string              `json:"hsm"`                   // emulator, softhsm, or the path of a PKCS#11 module
+	Store       string              `json:"store"`                 // sqlite, mariadb, or a DSN
+	Personality string              `json:"personality,omitempty"` // of the HSMs of both servers; empty: their own
+	Fault       string              `json:"fault,omitempty"`       // the one scenario of family faults; empty: all of them
+	Mutant      string              `json:"mutant,omitempty"`      // a name of Registry.Mutants; empty: none
+	Dir         string              `json:"dir"`                   // the child's own, empty, removed afterwards
+	Seed        int64               `json:"seed"`
+	Strict      bool                `json:"strict,omitempty"` // judge also what the profile only shows: for mutants
+	Alone       bool                `json:"-"`                // Prepare's word to the parent: one child at a time
 }
 
 // Mutant is a target broken on purpose.

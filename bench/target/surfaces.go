@@ -199,6 +199,9 @@ func (s *system) Identity() conformance.Identity {
 		Store:      map[string]string{},
 		AuthServer: map[string]string{"name": server.DefaultAuthServer().Name, "version": server.Version},
 	}
+	if s.options.Personality != "" {
+		id.HSM["personality"] = s.options.Personality
+	}
 	for _, c := range s.hsm.Choices() {
 		id.HSM["strategy "+c.Operation] = c.Strategy
 	}

@@ -25,8 +25,11 @@ type Config struct {
 	Backend Backend `yaml:"backend"`
 	Slots   []Slot  `yaml:"slots"`
 	Legacy  bool    `yaml:"legacy"` // the token offers its legacy rows too
-	Fault   Fault   `yaml:"fault"`
-	Trace   Trace   `yaml:"trace"`
+	// Personality is one of `epsbench list personalities`, or a file; empty: none.
+	Personality string `yaml:"personality"`
+
+	Fault Fault `yaml:"fault"`
+	Trace Trace `yaml:"trace"`
 }
 
 // Backend is what does the work: one of the two.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/emulator/layer/fault"
+	"github.com/epsbench/epsbench/emulator/layer/personality"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
 	"github.com/epsbench/epsbench/emulator/token"
 )
@@ -16,6 +17,15 @@ func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extende
 	m, err := c.backend(getenv)
 	if err != nil {
 		return nil, err
+	}
+	if c.Personality != "" {
+		p, err := personality.Load(c.Personality)
+		if err != nil {
+			return nil, err
+		}
+		if m, err = personality.New(m, p); err != nil {
+			return nil, fmt.Errorf("personality %s: %w", p.Name, err)
+		}
 	}
 	if c.Fault.Scenario != "" {
 		if m, err = failing(m, c.Fault); err != nil {

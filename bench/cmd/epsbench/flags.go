@@ -12,14 +12,15 @@ import (
 
 // targetFlags say what is judged, and how.
 type targetFlags struct {
-	Target  string `default:"reference" placeholder:"NAME" help:"What is judged: see epsbench list targets (${default})."`
-	HSM     string `name:"hsm" default:"emulator" placeholder:"HSM" help:"emulator, softhsm, or the path of a PKCS#11 module (${default})."`
-	Store   string `default:"sqlite" env:"EPSBENCH_STORE" placeholder:"STORE" help:"sqlite, mariadb, or the DSN of a MariaDB server (${default})."`
-	Profile string `default:"quick" enum:"quick,full" placeholder:"quick|full" help:"How much is tried: quick or full (${default})."`
-	Focus   string `placeholder:"EXPR" help:"Only what a label expression over claim ids and suites selects, such as 'ST-6.3-8 || pin'."`
-	Fault   string `placeholder:"SCENARIO" help:"Only what the HSM's failing by this scenario makes of the EPS: one of epsbench list faults, or a file."`
-	Out     string `default:"out" placeholder:"DIR" help:"Where the outputs go (${default}/)."`
-	Seed    *int64 `placeholder:"N" help:"Fixes all that the bench draws; default: random."`
+	Target      string `default:"reference" placeholder:"NAME" help:"What is judged: see epsbench list targets (${default})."`
+	HSM         string `name:"hsm" default:"emulator" placeholder:"HSM" help:"emulator, softhsm, or the path of a PKCS#11 module (${default})."`
+	Store       string `default:"sqlite" env:"EPSBENCH_STORE" placeholder:"STORE" help:"sqlite, mariadb, or the DSN of a MariaDB server (${default})."`
+	Profile     string `default:"quick" enum:"quick,full" placeholder:"quick|full" help:"How much is tried: quick or full (${default})."`
+	Focus       string `placeholder:"EXPR" help:"Only what a label expression over claim ids and suites selects, such as 'ST-6.3-8 || pin'."`
+	Personality string `placeholder:"NAME" help:"Have the HSM behave as another: one of epsbench list personalities, or a file."`
+	Fault       string `placeholder:"SCENARIO" help:"Only what the HSM's failing by this scenario makes of the EPS: one of epsbench list faults, or a file."`
+	Out         string `default:"out" placeholder:"DIR" help:"Where the outputs go (${default}/)."`
+	Seed        *int64 `placeholder:"N" help:"Fixes all that the bench draws; default: random."`
 }
 
 // config is what the flags ask for.
@@ -32,7 +33,7 @@ func (f *targetFlags) config(a *app) run.Config {
 	}
 	return run.Config{
 		Target: f.Target, Focus: f.Focus, Out: f.Out, Version: a.version, Repeat: f.repeat(),
-		Options: run.Options{Profile: conformance.Profile(f.Profile), HSM: f.HSM, Store: f.Store, Fault: f.Fault, Seed: *f.Seed},
+		Options: run.Options{Profile: conformance.Profile(f.Profile), HSM: f.HSM, Store: f.Store, Personality: f.Personality, Fault: f.Fault, Seed: *f.Seed},
 	}
 }
 
@@ -45,7 +46,7 @@ func (f *targetFlags) repeat() string {
 	}
 	words := []string{"epsbench run"}
 	for _, flag := range []struct{ name, value, standard string }{
-		{"target", quote(f.Target), "reference"}, {"hsm", quote(f.HSM), "emulator"}, {"store", store, "sqlite"}, {"profile", f.Profile, "quick"}, {"fault", quote(f.Fault), ""},
+		{"target", quote(f.Target), "reference"}, {"hsm", quote(f.HSM), "emulator"}, {"store", store, "sqlite"}, {"profile", f.Profile, "quick"}, {"personality", quote(f.Personality), ""}, {"fault", quote(f.Fault), ""},
 	} {
 		if flag.value != flag.standard {
 			words = append(words, "--"+flag.name, flag.value)

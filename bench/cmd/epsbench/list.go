@@ -12,11 +12,12 @@ import (
 
 	"github.com/epsbench/epsbench/bench/report"
 	"github.com/epsbench/epsbench/emulator/layer/fault"
+	"github.com/epsbench/epsbench/emulator/layer/personality"
 )
 
 // listCommand prints what the bench knows.
 type listCommand struct {
-	What   string `arg:"" enum:"claims,suites,mutants,targets,faults" help:"claims, suites, mutants, targets or faults."`
+	What   string `arg:"" enum:"claims,suites,mutants,targets,faults,personalities" help:"claims, suites, mutants, targets, faults or personalities."`
 	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
 }
 
@@ -24,7 +25,7 @@ type listCommand struct {
 func (c *listCommand) Run(a *app) error {
 	lists := map[string]func(*app) (any, table.Row, []table.Row){
 		"claims": listClaims, "suites": listSuites, "mutants": listMutants, "targets": listTargets,
-		"faults": listFaults,
+		"faults": listFaults, "personalities": listPersonalities,
 	}
 	objects, head, rows := lists[c.What](a)
 	if c.Format == "json" {
@@ -113,6 +114,21 @@ func listFaults(*app) (any, table.Row, []table.Row) {
 		rows = append(rows, table.Row{s.Name, s.About, s.Source})
 	}
 	return scenarios, table.Row{"scenario", "what goes wrong", "where it has happened"}, rows
+}
+
+// listPersonalities gives the rules of each HSM that the emulator can imitate.
+func listPersonalities(*app) (any, table.Row, []table.Row) {
+	all, err := personality.List()
+	if err != nil {
+		panic(err) // they come with the program, and a test loads them
+	}
+	var rows []table.Row
+	for _, p := range all {
+		for _, r := range p.Rules {
+			rows = append(rows, table.Row{p.Name, r.ID, r.Text, r.Return, r.Confidence, r.Source})
+		}
+	}
+	return all, table.Row{"personality", "rule", "what it does", "return value", "confidence", "source"}, rows
 }
 
 func printJSON(w io.Writer, v any) error {

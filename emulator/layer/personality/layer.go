@@ -89,8 +89,20 @@ func New(next cryptoki.Module, p *Personality) (cryptoki.Extended, error) {
 				return r.code
 			}
 		}
+		if c.Function == cryptoki.GetMechanismList {
+			return offered(c, by[cryptoki.GetMechanismInfo])
+		}
 		return c.Next()
 	}), nil
+}
+
+// offered lists the mechanisms that C_GetMechanismInfo knows.
+func offered(c *cryptoki.Call, refused []*compiled) error {
+	err := c.Next()
+	c.Mechanisms = slices.DeleteFunc(c.Mechanisms, func(m *pkcs11.Mechanism) bool {
+		return slices.ContainsFunc(refused, func(r *compiled) bool { return slices.Contains(r.mechanisms, m.Mechanism) })
+	})
+	return err
 }
 
 func (r *compiled) holds(c *cryptoki.Call) bool {

@@ -22,28 +22,28 @@ const Format = "epsbench.personality/1"
 
 // Personality is one file.
 type Personality struct {
-	Format string `yaml:"format"`
-	Name   string `yaml:"name"`
-	Words  string `yaml:"words"` // what it is like, in a sentence
-	Rules  []Rule `yaml:"rules"`
+	Format string `yaml:"format" json:"format"`
+	Name   string `yaml:"name" json:"name"`
+	Words  string `yaml:"words" json:"words"` // what it is like, in a sentence
+	Rules  []Rule `yaml:"rules" json:"rules"`
 }
 
 // Rule refuses calls. Every condition that it has must hold.
 type Rule struct {
-	ID         string `yaml:"id"`
-	Text       string `yaml:"text"`
-	Source     string `yaml:"source"`
-	Confidence string `yaml:"confidence"` // measured, documented or inferred
-	Probe      string `yaml:"probe"`      // what shows it from outside
-	Observed   string `yaml:"observed"`   // what the probe then sees
+	ID         string `yaml:"id" json:"id"`
+	Text       string `yaml:"text" json:"text"`
+	Source     string `yaml:"source" json:"source"`
+	Confidence string `yaml:"confidence" json:"confidence"`       // measured, documented or inferred
+	Probe      string `yaml:"probe" json:"probe,omitempty"`       // what shows it from outside
+	Observed   string `yaml:"observed" json:"observed,omitempty"` // what the probe then sees
 
-	Functions  []string `yaml:"functions"`  // "C_UnwrapKey"
-	Mechanisms []string `yaml:"mechanisms"` // none: any
-	Class      string   `yaml:"class"`      // of the template: secret, private or public
-	Missing    string   `yaml:"missing"`    // an attribute that the template has not
-	Present    string   `yaml:"present"`    // one that it has
-	False      string   `yaml:"false"`      // one that it has as CK_FALSE
-	Return     string   `yaml:"return"`     // "CKR_ATTRIBUTE_TYPE_INVALID"
+	Functions  []string `yaml:"functions" json:"functions"`             // "C_UnwrapKey"
+	Mechanisms []string `yaml:"mechanisms" json:"mechanisms,omitempty"` // none: any
+	Class      string   `yaml:"class" json:"class,omitempty"`           // of the template: secret, private or public
+	Missing    string   `yaml:"missing" json:"missing,omitempty"`       // an attribute that the template has not
+	Present    string   `yaml:"present" json:"present,omitempty"`       // one that it has
+	False      string   `yaml:"false" json:"false,omitempty"`           // one that it has as CK_FALSE
+	Return     string   `yaml:"return" json:"return"`                   // "CKR_ATTRIBUTE_TYPE_INVALID"
 }
 
 //go:embed personalities/*.yaml

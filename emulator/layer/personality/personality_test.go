@@ -63,6 +63,15 @@ func TestLuna7RefusesWithItsOwnReturnValues(t *testing.T) {
 	_, unwrapped := m.UnwrapKey(s, mechanism(pkcs11.CKM_AES_KEY_WRAP), 1, nil, []*pkcs11.Attribute{secret})
 	_, info := m.GetMechanismInfo(0, mechanism(pkcs11.CKM_AES_KEY_WRAP_PAD))
 	_, pbkd := m.GetMechanismInfo(0, mechanism(pkcs11.CKM_PKCS5_PBKD2))
+	list, err := m.GetMechanismList(0)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%d mechanisms, %v", len(list), err)
+	}
+	for _, listed := range list {
+		if listed.Mechanism == pkcs11.CKM_PKCS5_PBKD2 || listed.Mechanism == pkcs11.CKM_AES_KEY_WRAP_PAD {
+			t.Errorf("mechanism 0x%X is listed, and refused", listed.Mechanism)
+		}
+	}
 	for name, row := range map[string]struct{ got, want error }{
 		"a sensitive key":     {generate(true), nil},
 		"a key in the open":   {generate(false), pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)},
