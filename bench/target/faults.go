@@ -2,6 +2,8 @@ package target
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/epsbench/epsbench/conformance"
@@ -24,7 +26,7 @@ func (s *system) scenarios() ([]*fault.Scenario, error) {
 func (f fragile) Faults() []conformance.Fault {
 	scenarios, err := f.scenarios()
 	if err != nil {
-		return nil // Fail says it
+		return nil // the command has refused it
 	}
 	out := make([]conformance.Fault, len(scenarios))
 	for i, s := range scenarios {
@@ -35,7 +37,7 @@ func (f fragile) Faults() []conformance.Fault {
 
 // Fail implements conformance.Faulty.
 func (f fragile) Fail(_ context.Context, name string) (end func() int, err error) {
-	s, err := f.scenario(name)
+	s, err := f.named(name)
 	if err != nil {
 		return nil, err
 	}
@@ -56,15 +58,12 @@ func (f fragile) Fail(_ context.Context, name string) (end func() int, err error
 	}, nil
 }
 
-func (f fragile) scenario(name string) (*fault.Scenario, error) {
+func (f fragile) named(name string) (*fault.Scenario, error) {
 	scenarios, err := f.scenarios()
-	if err != nil {
-		return nil, err
-	}
 	for _, s := range scenarios {
 		if s.Name == name {
 			return s, nil
 		}
 	}
-	return fault.Load(name)
+	return nil, errors.Join(err, fmt.Errorf("%w: %q", fault.ErrUnknown, name))
 }

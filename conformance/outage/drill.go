@@ -243,11 +243,11 @@ func (d *drill) after(ctx context.Context) {
 }
 
 // agrees compares both databases with each other and with what was acknowledged.
-func (d *drill) agrees(ctx context.Context) error {
-	if err := d.target.Settle(ctx); err != nil {
+func (s *site) agrees(ctx context.Context) error {
+	if err := s.target.Settle(ctx); err != nil {
 		return err
 	}
-	books, err := d.target.Books(ctx)
+	books, err := s.target.Books(ctx)
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (d *drill) agrees(ctx context.Context) error {
 			return err
 		}
 	}
-	for token, want := range d.ledger {
+	for token, want := range s.ledger {
 		if have[token] != want {
 			return fmt.Errorf("token %s of %s: acknowledged as %s and %s, found as %q and %q", token, want.User, want.EPS, want.AuthServer, have[token].EPS, have[token].AuthServer)
 		}

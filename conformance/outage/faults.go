@@ -39,9 +39,13 @@ func faultSpecs(t conformance.Target) {
 			if !ok {
 				conformance.Block("the target's HSM cannot be made to play faults")
 			}
+			Expect(faulty.Faults()).NotTo(BeEmpty(), "scenarios to play")
 			for _, f := range faulty.Faults() {
 				conformance.Case(f.Name, func() {
 					p := s.play(ctx, faulty, f)
+					if p.struck == 0 {
+						conformance.Undecided("the EPS makes no call that this scenario strikes")
+					}
 					Expect(a.of(p)).To(Succeed(), "%s", f.About)
 					conformance.Observe("%d calls of the HSM struck, %d calls answered: %d carried out, %d refused", p.struck, p.carried+p.refused, p.carried, p.refused)
 				})
@@ -105,7 +109,7 @@ func (s *theatre) play(ctx context.Context, target conformance.Faulty, f conform
 		conformance.Broken("objects in the EPS's token: %v", err)
 	}
 	s.holder.failed = 0
-	holder, guest := &holding{user: s.holder, spoilt: f.Wrong}, &newcomers{site: s.site, spoilt: f.Wrong}
+	holder, guest := &holding{regular{user: s.holder, spoilt: f.Wrong}}, &newcomers{site: s.site, spoilt: f.Wrong}
 	end, err := target.Fail(ctx, f.Name)
 	if err != nil {
 		conformance.Broken("play %s: %v", f.Name, err)
@@ -151,10 +155,7 @@ func (s *theatre) all(ctx context.Context, p *played, steps ...func(context.Cont
 
 // holding hands in the OTP that is due, and then a wrong one. Where the HSM computes
 // something else than it is asked, the right one may be refused; the wrong one never passes.
-type holding struct {
-	*user
-	spoilt, open bool
-}
+type holding struct{ regular }
 
 func (h *holding) step(ctx context.Context) (carried bool, err error) {
 	due := h.Next
@@ -214,23 +215,6 @@ func (s *theatre) recovers(ctx context.Context, h *holding, n *newcomers) error 
 	return n.settle(ctx)
 }
 
-// settle: the OTP that got no answer may have been taken, once; the next is accepted.
-func (h *holding) settle(ctx context.Context) error {
-	if again, err := h.accepted(ctx, h.Next-1); err != nil || again {
-		return errors.Join(err, fmt.Errorf("an OTP that was accepted is accepted again: %t", again))
-	}
-	taken, err := h.accepted(ctx, h.Next)
-	if err != nil {
-		return err
-	}
-	h.Next++
-	if !taken && !h.open && !h.spoilt {
-		return errors.New("the OTP that is due is refused")
-	}
-	h.failed = 0
-	return h.logsIn(ctx)
-}
-
 // isReady asks both servers.
 func (s *theatre) isReady(ctx context.Context) error {
 	for _, server := range both {
@@ -249,8 +233,7 @@ func (s *theatre) isReady(ctx context.Context) error {
 
 // intact wants both databases to agree, the audit to verify, and no object left over.
 func (s *theatre) intact(ctx context.Context, before int) error {
-	d := &drill{site: s.site}
-	if err := d.agrees(ctx); err != nil {
+	if err := s.agrees(ctx); err != nil {
 		return err
 	}
 	if err := s.target.VerifyAudit(ctx); err != nil {

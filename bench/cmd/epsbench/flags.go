@@ -8,6 +8,8 @@ import (
 
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/emulator/layer/fault"
+	"github.com/epsbench/epsbench/emulator/layer/personality"
 )
 
 // targetFlags say what is judged, and how.
@@ -35,6 +37,21 @@ func (f *targetFlags) config(a *app) run.Config {
 		Target: f.Target, Focus: f.Focus, Out: f.Out, Version: a.version, Repeat: f.repeat(),
 		Options: run.Options{Profile: conformance.Profile(f.Profile), HSM: f.HSM, Store: f.Store, Personality: f.Personality, Fault: f.Fault, Seed: *f.Seed},
 	}
+}
+
+// known refuses a fault and a personality that there are not, before anything is judged.
+func (f *targetFlags) known() error {
+	if f.Fault != "" {
+		if _, err := fault.Load(f.Fault); err != nil {
+			return &run.UsageError{What: "--fault: " + err.Error(), Mend: "see epsbench list faults"}
+		}
+	}
+	if f.Personality != "" {
+		if _, err := personality.Load(f.Personality); err != nil {
+			return &run.UsageError{What: "--personality: " + err.Error(), Mend: "see epsbench list personalities"}
+		}
+	}
+	return nil
 }
 
 // repeat is the command that judges the same again; the focus stands last. A DSN holds a

@@ -21,6 +21,9 @@ type runCommand struct {
 
 // Run is called by kong.
 func (c *runCommand) Run(a *app) error {
+	if err := c.known(); err != nil {
+		return err
+	}
 	if err := c.apart(); err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ const selfcheckJSON = "selfcheck.json"
 
 // Run is called by kong.
 func (c *selfcheckCommand) Run(a *app) error {
+	if err := c.known(); err != nil {
+		return err
+	}
 	path := filepath.Join(c.Out, selfcheckJSON)
 	if err := os.RemoveAll(path); err != nil {
 		return &run.UsageError{What: err.Error(), Mend: "choose another directory with --out"}

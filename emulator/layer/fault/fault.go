@@ -6,7 +6,6 @@
 package fault
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -32,9 +31,6 @@ type Layer struct {
 	wait  func(time.Duration, <-chan struct{})
 	fired atomic.Int64
 	play  atomic.Pointer[script] // nil: every call goes through
-
-	mu       sync.Mutex
-	scenario *Scenario
 }
 
 // script is a scenario at work.
@@ -46,8 +42,8 @@ type script struct {
 	rules   []*rule
 	chance  *rand.Rand
 	last    time.Time
-	outputs map[cryptoki.Function][]byte
-	seen    []pkcs11.ObjectHandle // keys of earlier calls, the newest last
+	outputs map[cryptoki.Function][]byte // that a rule gives again
+	seen    []pkcs11.ObjectHandle        // keys of earlier calls, the newest last
 }
 
 // New gives a layer that plays s before next. It is armed, unless s is nil: then it waits
@@ -75,15 +71,12 @@ func wait(d time.Duration, end <-chan struct{}) {
 	}
 }
 
-// Play puts s in the place of what was played, and begins it.
+// Play puts s in the place of what was played, and begins it from its start.
 func (l *Layer) Play(s *Scenario) error {
 	now, err := l.begin(s)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	l.scenario = s
-	l.mu.Unlock()
 	l.put(now)
 	return nil
 }
@@ -123,15 +116,6 @@ func (l *Layer) put(p *script) {
 
 // Module is what the program is to use.
 func (l *Layer) Module() cryptoki.Extended { return cryptoki.Around(l.next, l.call) }
-
-// Arm begins the scenario once more, from its start.
-func (l *Layer) Arm() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p, err := l.begin(l.scenario); err == nil { // it was begun before
-		l.put(p)
-	}
-}
 
 // Disarm lets every call through, and ends those that hang.
 func (l *Layer) Disarm() { l.put(nil) }
@@ -176,7 +160,7 @@ func (p *script) judge(c *cryptoki.Call, now time.Time) (struck *rule) {
 	return struck
 }
 
-// note remembers what a later fault gives again.
+// note remembers the keys that a later fault may put in each other's place.
 func (p *script) note(c *cryptoki.Call, err error) {
 	if err != nil {
 		return
@@ -185,9 +169,6 @@ func (p *script) note(c *cryptoki.Call, err error) {
 	defer p.mu.Unlock()
 	if c.Object != 0 && (len(p.seen) == 0 || p.seen[len(p.seen)-1] != c.Object) {
 		p.seen = append(p.seen[max(0, len(p.seen)-8):], c.Object)
-	}
-	if c.Function == cryptoki.GenerateRandom {
-		p.outputs[c.Function] = bytes.Clone(c.Out)
 	}
 }
 

@@ -31,18 +31,19 @@ func play(t *testing.T, s *fault.Scenario, o fault.Options) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := fault.New(m, s, o)
+	l, err := fault.New(m, nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Disarm()
 	p := &program{Module: l.Module(), t: t, layer: l}
 	if err := p.Initialize(); err != nil {
 		t.Fatal(err)
 	}
 	p.open()
 	p.key = p.generate("first")
-	l.Arm()
+	if err := l.Play(s); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
@@ -286,7 +287,7 @@ func TestWhatIsWrongWithAScenario(t *testing.T) {
 
 // The layer costs no memory where it strikes nothing.
 func TestNoAllocation(t *testing.T) {
-	p := play(t, scenario(t, "  - {when: {function: [C_Sign], nth: 1000000}, then: {return: CKR_DEVICE_ERROR}}\n"), fault.Options{})
+	p := play(t, scenario(t, "  - {when: {function: [C_VerifyUpdate], nth: 1000000}, then: {return: CKR_DEVICE_ERROR}}\n"), fault.Options{})
 	if n := testing.AllocsPerRun(100, func() { p.VerifyUpdate(p.s, nil) }); n > 0 {
 		t.Errorf("%v allocations a call", n)
 	}
