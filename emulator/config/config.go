@@ -6,14 +6,12 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/epsbench/epsbench/emulator/strictyaml"
 )
 
 // Format is what the file's first key says.
@@ -67,21 +65,13 @@ type Trace struct {
 	File string `yaml:"file"`
 }
 
-const maxFile = 1 << 20 // bytes
-
 // Load reads the file at path.
 func Load(path string) (*Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
+	c := new(Config)
+	if err := strictyaml.File(path, c); err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return nil, err
-	}
-	c, err := Parse(text)
-	if err != nil {
+	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
@@ -89,28 +79,11 @@ func Load(path string) (*Config, error) {
 
 // Parse reads the text of a file.
 func Parse(text []byte) (*Config, error) {
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
 	c := new(Config)
-	if err := d.Decode(c); err != nil {
-		return nil, inOneLine(err)
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one document")
+	if err := strictyaml.Decode(text, c); err != nil {
+		return nil, err
 	}
 	return c, c.check()
-}
-
-// inOneLine brings an error of the decoder into the form of the others: "line 3: …".
-func inOneLine(err error) error {
-	var typed *yaml.TypeError
-	if errors.As(err, &typed) {
-		return errors.New(strings.ReplaceAll(strings.Join(typed.Errors, "; "), " in type config.", " in "))
-	}
-	if errors.Is(err, io.EOF) {
-		return errors.New("is empty")
-	}
-	return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 }
 
 func (c *Config) check() error {

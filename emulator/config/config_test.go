@@ -57,14 +57,14 @@ func TestWhatIsWrongWithAFile(t *testing.T) {
 	for _, tt := range []struct{ name, text, says string }{
 		{"empty", "", "is empty"},
 		{"another format", "format: other\nbackend: {token: memory}\n", `format is "other"`},
-		{"an unknown key", "format: epsbench.emulator/1\nbackend: {token: memory}\ntraces: {}\n", "line 3: field traces not found"},
-		{"an unknown key inside", "format: epsbench.emulator/1\nbackend:\n  tokens: memory\n", "line 3: field tokens not found"},
+		{"an unknown key", "format: epsbench.emulator/1\nbackend: {token: memory}\ntraces: {}\n", `line 3: no key "traces" here: did you mean "trace"?`},
+		{"an unknown key inside", "format: epsbench.emulator/1\nbackend:\n  tokens: memory\n", `line 3: no key "tokens" here: did you mean "token"?`},
 		{"no backend", "format: epsbench.emulator/1\n", "either token"},
 		{"two backends", "format: epsbench.emulator/1\nbackend: {token: memory, module: /x.so}\n", "either token"},
 		{"slots of a module", "format: epsbench.emulator/1\nbackend: {module: /x.so}\nslots: [{id: 1}]\n", "a module has its own"},
 		{"PINs without a label", "format: epsbench.emulator/1\nbackend: {token: memory}\nslots: [{id: 1, pin: {env: X}}]\n", "slot 1"},
 		{"two documents", "format: epsbench.emulator/1\nbackend: {token: memory}\n---\na: 1\n", "more than one"},
-		{"a PIN in the file", "format: epsbench.emulator/1\nbackend: {token: memory}\nslots: [{id: 1, label: x, pin: 1234}]\n", "line 3"},
+		{"a PIN in the file", "format: epsbench.emulator/1\nbackend: {token: memory}\nslots: [{id: 1, label: x, pin: 1234}]\n", "line 3: a number in the place of PIN"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := config.Parse([]byte(tt.text)); err == nil || !strings.Contains(err.Error(), tt.says) {

@@ -267,7 +267,8 @@ func TestEveryScenarioStrikes(t *testing.T) {
 
 func TestWhatIsWrongWithAScenario(t *testing.T) {
 	for _, tt := range []struct{ name, text, says string }{
-		{"an unknown key", "name: x\nabout: y\nrules:\n  - {whenever: {}, then: {return: CKR_OK}}\n", "line 4: field whenever not found"},
+		{"two documents", "name: x\nabout: y\nrules: [{then: {return: CKR_OK}}]\n---\nname: z\n", "more than one"},
+		{"an unknown key", "name: x\nabout: y\nrules:\n  - {whenever: {}, then: {return: CKR_OK}}\n", `line 4: no key "whenever" here`},
 		{"an unknown function", "name: x\nabout: y\nrules:\n  - {when: {function: [C_Sing]}, then: {return: CKR_OK}}\n", `"C_Sing" is no function`},
 		{"an unknown code", "name: x\nabout: y\nrules:\n  - {when: {}, then: {return: CKR_OH}}\n", `"CKR_OH" is neither`},
 		{"nothing happens", "name: x\nabout: y\nrules:\n  - {when: {}, then: {}}\n", "nothing happens"},

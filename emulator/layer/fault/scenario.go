@@ -1,11 +1,9 @@
 package fault
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"slices"
@@ -13,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/strictyaml"
 )
 
 // Scenario is a script of faults: rules, each with what it waits for and what it does.
@@ -91,8 +88,6 @@ func List() []*Scenario {
 // ErrUnknown: there is neither a scenario of that name nor a file.
 var ErrUnknown = errors.New("no such fault scenario")
 
-const maxFile = 1 << 20 // bytes
-
 // Load finds a scenario by its name, or reads one from a file.
 func Load(nameOrPath string) (*Scenario, error) {
 	for _, s := range List() {
@@ -100,20 +95,15 @@ func Load(nameOrPath string) (*Scenario, error) {
 			return s, nil
 		}
 	}
-	f, err := os.Open(nameOrPath)
+	s := new(Scenario)
+	err := strictyaml.File(nameOrPath, s)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %q (neither a name nor a file)", ErrUnknown, nameOrPath)
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return nil, err
-	}
-	s, err := Parse(text)
-	if err != nil {
+	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", nameOrPath, err)
 	}
 	return s, nil
@@ -121,15 +111,9 @@ func Load(nameOrPath string) (*Scenario, error) {
 
 // Parse reads a scenario. A key that it does not know is an error with its line.
 func Parse(text []byte) (*Scenario, error) {
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
 	s := new(Scenario)
-	if err := d.Decode(s); err != nil {
-		var typed *yaml.TypeError
-		if errors.As(err, &typed) {
-			return nil, errors.New(strings.ReplaceAll(strings.Join(typed.Errors, "; "), " in type fault.", " in "))
-		}
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	if err := strictyaml.Decode(text, s); err != nil {
+		return nil, err
 	}
 	return s, s.check()
 }

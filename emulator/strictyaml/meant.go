@@ -1,0 +1,80 @@
+package strictyaml
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// keysOf gives the keys of each struct that into holds, by the name of its type.
+func keysOf(into any) map[string][]string {
+	out := map[string][]string{}
+	collect(reflect.TypeOf(into), out)
+	return out
+}
+
+func collect(t reflect.Type, out map[string][]string) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		collect(t.Elem(), out)
+	case reflect.Struct:
+		if _, seen := out[t.String()]; seen {
+			return
+		}
+		out[t.String()] = nil
+		for i := range t.NumField() {
+			f := t.Field(i)
+			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if !f.IsExported() || key == "-" {
+				continue
+			}
+			if key == "" {
+				key = strings.ToLower(f.Name)
+			}
+			out[t.String()] = append(out[t.String()], key)
+			collect(f.Type, out)
+		}
+	}
+}
+
+// farthest is how many letters a key that was meant may be away.
+const farthest = 2
+
+// meant names the key that is nearest to an unknown one, if one is near.
+func meant(key string, known []string) string {
+	best, found := farthest+1, ""
+	for _, k := range known {
+		if d := distance(key, k); d < best && d < len(k) {
+			best, found = d, k
+		}
+	}
+	if found == "" {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean %q?", found)
+}
+
+// distance counts the letters to put in, leave out or change (Levenshtein). What is much
+// longer is farther than anything.
+func distance(a, b string) int {
+	if len(a) > len(b)+farthest {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := corner
+			if a[i] != b[j] {
+				change++
+			}
+			corner = row[j+1]
+			row[j+1] = min(change, corner+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
