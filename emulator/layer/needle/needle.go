@@ -32,6 +32,11 @@ type Needle struct {
 	value []byte
 }
 
+// Of makes a Needle of a value, and takes it over.
+func Of(from string, key uint, value []byte) Needle {
+	return Needle{From: from, Key: key, value: value}
+}
+
 // Value is the clear value itself, of which the Needle stays the owner.
 func (n Needle) Value() []byte { return n.value }
 
@@ -59,8 +64,9 @@ func (n Needle) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
 // LogValue is what slog gets.
 func (n Needle) LogValue() slog.Value { return slog.StringValue(n.String()) }
 
-// shortest value that is kept, bytes: a shorter one is found everywhere.
-const shortest = 8
+// Shortest is the length of the shortest value that is kept, in bytes: a shorter one is
+// found everywhere.
+const Shortest = 8
 
 // New gives sink a Needle for each clear value that passes, after the call, on its
 // goroutine. A value may come more than once.
@@ -130,7 +136,7 @@ func (l *layer) read(c *cryptoki.Call) {
 func (l *layer) decrypted(c *cryptoki.Call) { l.keep(c, 0, bytes.Clone(c.Out)) }
 
 func (l *layer) keep(c *cryptoki.Call, key pkcs11.ObjectHandle, value []byte) {
-	if len(value) >= shortest {
-		l.sink(Needle{From: c.Function.String(), Key: uint(key), value: value})
+	if len(value) >= Shortest {
+		l.sink(Of(c.Function.String(), uint(key), value))
 	}
 }

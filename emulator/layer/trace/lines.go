@@ -39,7 +39,7 @@ func Read(r io.Reader) iter.Seq2[Record, error] {
 		n := 0
 		for lines.Scan() {
 			n++
-			rec, err := parse(lines.Bytes())
+			rec, err := Parse(lines.Bytes())
 			if err != nil {
 				yield(Record{}, fmt.Errorf("line %d: %w", n, err))
 				return
@@ -56,7 +56,8 @@ func Read(r io.Reader) iter.Seq2[Record, error] {
 	}
 }
 
-func parse(line []byte) (Record, error) {
+// Parse reads one line of a Writer.
+func Parse(line []byte) (Record, error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	var r Record

@@ -1,0 +1,151 @@
+package control
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/epsbench/epsbench/emulator/layer/needle"
+	"github.com/epsbench/epsbench/emulator/layer/trace"
+)
+
+// lineSize is what a reader of lines begins with: no record and no key is longer.
+const lineSize = 64 << 10
+
+func lines(r io.Reader) *bufio.Scanner {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, lineSize), MaxLine)
+	return s
+}
+
+// next reads a line into v, which has no key that v has not, and wipes it.
+func next(s *bufio.Scanner, v any) error {
+	if !s.Scan() {
+		if err := s.Err(); errors.Is(err, bufio.ErrTooLong) {
+			return fmt.Errorf("%w: a line of more than %d bytes", ErrRequest, MaxLine)
+		} else if err != nil {
+			return err
+		}
+		return io.EOF
+	}
+	defer clear(s.Bytes())
+	return parse(s.Bytes(), v)
+}
+
+// parse reads one JSON object. Its errors show nothing of it but the name of a key.
+func parse(line []byte, v any) error {
+	if !bytes.HasPrefix(line, []byte("{")) {
+		return fmt.Errorf("%w: no JSON object", ErrRequest)
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return fmt.Errorf("%w: unknown key %.60s", ErrRequest, key)
+		}
+		return fmt.Errorf("%w: no such JSON", ErrRequest)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: more than one JSON object", ErrRequest)
+	}
+	return nil
+}
+
+// helloLine is the first line of each side.
+type helloLine struct {
+	Hello   string   `json:"hello,omitempty"`
+	PID     int      `json:"pid,omitempty"`     // of the emulator
+	Needles bool     `json:"needles,omitempty"` // the emulator's file allows them
+	Error   *failure `json:"error,omitempty"`   // in the place of all this
+}
+
+// greeting reads the first line. What cannot be read is of another version.
+func greeting(in *bufio.Scanner) (h helloLine, err error) {
+	err = next(in, &h)
+	if errors.Is(err, ErrRequest) {
+		return h, fmt.Errorf("%w: %v", ErrVersion, err)
+	}
+	if err != nil {
+		return h, err
+	}
+	return h, h.check()
+}
+
+func (h helloLine) check() error {
+	switch {
+	case h.Error != nil:
+		return h.Error.err()
+	case h.Hello != Version:
+		return fmt.Errorf("%w: %.40q, and not %q", ErrVersion, h.Hello, Version)
+	}
+	return nil
+}
+
+// request is a line of the bench.
+type request struct {
+	Do       string `json:"do"`
+	Scenario string `json:"scenario,omitempty"` // of play: its name
+	YAML     string `json:"yaml,omitempty"`     // of play: or all of it
+}
+
+func (r request) check() error {
+	play := r.Do == "play"
+	switch {
+	case requests[r.Do] == nil:
+		return fmt.Errorf("%w: do %.40q", ErrRequest, r.Do)
+	case play && (r.Scenario == "") == (r.YAML == ""):
+		return fmt.Errorf("%w: play wants scenario or yaml", ErrRequest)
+	case !play && (r.Scenario != "" || r.YAML != ""):
+		return fmt.Errorf("%w: only play has a scenario", ErrRequest)
+	}
+	return nil
+}
+
+// reply is a line of the emulator: one of an answer, an error, an event.
+type reply struct {
+	Done   string          `json:"done,omitempty"`  // the request that is answered
+	Fired  *int            `json:"fired,omitempty"` // of the request fired
+	Error  *failure        `json:"error,omitempty"`
+	Record json.RawMessage `json:"record,omitempty"`
+	Needle *needleLine     `json:"needle,omitempty"`
+	Lost   *Lost           `json:"lost,omitempty"`
+}
+
+// needleLine is a needle on the wire.
+type needleLine struct {
+	From  string `json:"from"`
+	Key   uint   `json:"key"`
+	Value string `json:"value"` // in hex
+}
+
+// record reads the record of an event.
+func (r reply) record() (trace.Record, error) {
+	rec, err := trace.Parse(r.Record)
+	if err != nil {
+		return rec, fmt.Errorf("record: %w", err)
+	}
+	return rec, nil
+}
+
+// needle reads the needle of an event.
+func (n needleLine) needle() (needle.Needle, error) {
+	value, err := hex.DecodeString(n.Value)
+	if err != nil || len(value) < needle.Shortest {
+		clear(value)
+		return needle.Needle{}, fmt.Errorf("%w: a needle that is none", ErrRequest)
+	}
+	return needle.Of(n.From, n.Key, value), nil
+}
+
+// needleText writes a needle by hand: an encoder would keep the value in its buffers.
+func needleText(n needle.Needle) []byte {
+	out := make([]byte, 0, 2*len(n.Value())+256)
+	out = fmt.Appendf(out, `{"needle":{"from":%q,"key":%d,"value":"`, n.From, n.Key)
+	out = hex.AppendEncode(out, n.Value())
+	return append(out, "\"}}\n"...)
+}

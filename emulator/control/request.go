@@ -1,0 +1,67 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/epsbench/epsbench/emulator/layer/fault"
+)
+
+// requests are all that a bench can ask for.
+var requests = map[string]func(*conn, request) reply{
+	"records": (*conn).wantRecords,
+	"needles": (*conn).wantNeedles,
+	"play":    (*conn).play,
+	"disarm":  (*conn).disarm,
+	"fired":   (*conn).fired,
+}
+
+func (c *conn) wantRecords(r request) reply {
+	if !c.records.Swap(true) {
+		c.server.wanted.Add(1)
+	}
+	return reply{Done: r.Do}
+}
+
+func (c *conn) wantNeedles(r request) reply {
+	if !c.server.options.UnsafeNeedles {
+		return reply{Error: fail(ErrNeedles)}
+	}
+	c.needles.Store(true)
+	return reply{Done: r.Do}
+}
+
+// play takes a scenario of the program by its name, or one as it stands in a file. No name
+// is that of a file: a bench opens none of the emulator's.
+func (c *conn) play(r request) reply {
+	s, err := find(r)
+	if err == nil {
+		err = c.server.faults.Play(s)
+	}
+	if err != nil {
+		return reply{Error: fail(fmt.Errorf("%w: %w", ErrScenario, err))}
+	}
+	return reply{Done: r.Do}
+}
+
+func find(r request) (*fault.Scenario, error) {
+	if r.YAML != "" {
+		return fault.Parse([]byte(r.YAML))
+	}
+	all := fault.List()
+	i := slices.IndexFunc(all, func(s *fault.Scenario) bool { return s.Name == r.Scenario })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: %.60q", fault.ErrUnknown, r.Scenario)
+	}
+	return all[i], nil
+}
+
+func (c *conn) disarm(r request) reply {
+	c.server.faults.Disarm()
+	return reply{Done: r.Do}
+}
+
+func (c *conn) fired(r request) reply {
+	n := c.server.faults.Fired()
+	return reply{Done: r.Do, Fired: &n}
+}
