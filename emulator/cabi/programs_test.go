@@ -17,6 +17,9 @@ var built struct{ library, program string }
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "libepsemu")
 	if err == nil {
+		err = os.Chmod(dir, 0o755) // a program may run as another user
+	}
+	if err == nil {
 		err = build(dir)
 	}
 	code := 1
