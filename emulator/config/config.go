@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/epsbench/epsbench/emulator/layer/needle"
 	"github.com/epsbench/epsbench/emulator/strictyaml"
 )
 
@@ -26,8 +28,10 @@ type Config struct {
 	// Personality is one of `epsbench list personalities`, or a file; empty: none.
 	Personality string `yaml:"personality"`
 
-	Fault Fault `yaml:"fault"`
-	Trace Trace `yaml:"trace"`
+	Fault   Fault   `yaml:"fault"`
+	Trace   Trace   `yaml:"trace"`
+	Control Control `yaml:"control"`
+	Needle  Needle  `yaml:"needle"`
 }
 
 // Backend is what does the work: one of the two.
@@ -62,7 +66,22 @@ type Fault struct {
 
 // Trace writes down every call, as JSON lines.
 type Trace struct {
-	File string `yaml:"file"`
+	File   string `yaml:"file"`
+	Labels bool   `yaml:"labels"` // a record tells what its objects are called; also on the control socket
+}
+
+// Control lets a bench in: see package control.
+type Control struct {
+	Socket        string   `yaml:"socket"`         // its path; empty: nobody is let in
+	UIDs          []uint32 `yaml:"uids"`           // who may connect, beside the uid of the process
+	UnsafeNeedles bool     `yaml:"unsafe_needles"` // the bench may ask for the clear values of keys
+}
+
+// Needle narrows what is told of the clear values of keys, where the control socket tells
+// them at all.
+type Needle struct {
+	Functions []string `yaml:"functions"` // that a value comes from; none: all that needle.Functions gives
+	Shortest  int      `yaml:"shortest"`  // bytes; 0: needle.Shortest
 }
 
 // Load reads the file at path.
@@ -99,6 +118,35 @@ func (c *Config) check() error {
 		if s.Label == "" && (s.SOPIN != PIN{} || s.PIN != PIN{}) {
 			return fmt.Errorf("slot %d: PINs without a label: a token with a label is initialised with them", s.ID)
 		}
+	}
+	return errors.Join(c.Control.check(), c.Needle.check(c.Control.UnsafeNeedles), c.Trace.check(c.Control.Socket))
+}
+
+func (c Control) check() error {
+	if c.Socket == "" && (len(c.UIDs) > 0 || c.UnsafeNeedles) {
+		return errors.New("control: uids and unsafe_needles want a socket")
+	}
+	return nil
+}
+
+func (n Needle) check(allowed bool) error {
+	switch {
+	case !allowed && (len(n.Functions) > 0 || n.Shortest != 0):
+		return errors.New("needle: wants control: {unsafe_needles: true}")
+	case n.Shortest != 0 && n.Shortest < needle.Shortest:
+		return fmt.Errorf("needle: shortest is %d bytes or more", needle.Shortest)
+	}
+	for _, f := range n.Functions {
+		if known := needle.Functions(); !slices.Contains(known, f) {
+			return fmt.Errorf("needle: no value comes from %.40q; one does from %s", f, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+func (t Trace) check(socket string) error {
+	if t.Labels && t.File == "" && socket == "" {
+		return errors.New("trace: labels of no records: neither a file nor a control socket")
 	}
 	return nil
 }

@@ -63,6 +63,12 @@ func TestWhatIsWrongWithAFile(t *testing.T) {
 		{"two backends", "format: epsbench.emulator/1\nbackend: {token: memory, module: /x.so}\n", "either token"},
 		{"slots of a module", "format: epsbench.emulator/1\nbackend: {module: /x.so}\nslots: [{id: 1}]\n", "a module has its own"},
 		{"PINs without a label", "format: epsbench.emulator/1\nbackend: {token: memory}\nslots: [{id: 1, pin: {env: X}}]\n", "slot 1"},
+		{"uids of no socket", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {uids: [7]}\n", "want a socket"},
+		{"needles that are off", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s}\nneedle: {shortest: 16}\n", "unsafe_needles"},
+		{"needles that are everywhere", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s, unsafe_needles: true}\nneedle: {shortest: 2}\n", "8 bytes or more"},
+		{"needles from nowhere", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s, unsafe_needles: true}\nneedle: {functions: [C_Sign]}\n", `"C_Sign"; one does from C_CopyObject`},
+		{"a uid that is none", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s, uids: [-1]}\n", "line 3: a number in the place of a whole number"},
+		{"labels of no records", "format: epsbench.emulator/1\nbackend: {token: memory}\ntrace: {labels: true}\n", "labels of no records"},
 		{"two documents", "format: epsbench.emulator/1\nbackend: {token: memory}\n---\na: 1\n", "more than one"},
 		{"a PIN in the file", "format: epsbench.emulator/1\nbackend: {token: memory}\nslots: [{id: 1, label: x, pin: 1234}]\n", "line 3: a number in the place of PIN"},
 	} {

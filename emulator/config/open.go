@@ -3,20 +3,29 @@ package config
 import (
 	"fmt"
 	"os"
+	"slices"
 
+	"github.com/epsbench/epsbench/emulator/control"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/emulator/layer/fault"
+	"github.com/epsbench/epsbench/emulator/layer/needle"
 	"github.com/epsbench/epsbench/emulator/layer/personality"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
 	"github.com/epsbench/epsbench/emulator/token"
 )
 
 // Open builds what the file describes: the backend, and the layers in their order. It is
-// not initialised yet. The variables that the file names are asked of getenv.
+// not initialised yet, and listens to a bench from C_Initialize to C_Finalize. The variables
+// that the file names are asked of getenv.
 func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extended, error) {
 	m, err := c.backend(getenv)
 	if err != nil {
 		return nil, err
+	}
+	var server *control.Server
+	if c.Control.UnsafeNeedles {
+		// Nearest to the token, which alone knows its keys.
+		m = needle.New(m, c.Needle.chosen(func(n needle.Needle) { server.Needle(n) }))
 	}
 	if c.Personality != "" {
 		p, err := personality.Load(c.Personality)
@@ -27,15 +36,18 @@ func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extende
 			return nil, fmt.Errorf("personality %s: %w", p.Name, err)
 		}
 	}
-	if c.Fault.Scenario != "" {
-		if m, err = failing(m, c.Fault); err != nil {
+	if c.Fault.Scenario != "" || c.Control.Socket != "" {
+		l, err := failing(m, c.Fault)
+		if err != nil {
 			return nil, fmt.Errorf("fault: %w", err)
 		}
+		m, server = l.Module(), control.New(control.Options(c.Control), l)
 	}
-	if c.Trace.File != "" {
-		if m, err = traced(m, c.Trace.File); err != nil {
-			return nil, fmt.Errorf("trace: %w", err)
-		}
+	if m, err = c.traced(m, server); err != nil {
+		return nil, fmt.Errorf("trace: %w", err)
+	}
+	if c.Control.Socket != "" {
+		m = server.Module(m)
 	}
 	return m, nil
 }
@@ -75,23 +87,46 @@ func (c *Config) backend(getenv func(string) (string, bool)) (cryptoki.Extended,
 	return m, nil
 }
 
-func failing(m cryptoki.Extended, f Fault) (cryptoki.Extended, error) {
+// failing gives the layer that fails, which waits for a plan where there is no scenario.
+func failing(m cryptoki.Module, f Fault) (*fault.Layer, error) {
+	if f.Scenario == "" {
+		return fault.New(m, nil, fault.Options{Seed: f.Seed})
+	}
 	s, err := fault.Load(f.Scenario)
 	if err != nil {
 		return nil, err
 	}
-	l, err := fault.New(m, s, fault.Options{Seed: f.Seed})
-	if err != nil {
-		return nil, err
-	}
-	return l.Module(), nil
+	return fault.New(m, s, fault.Options{Seed: f.Seed})
 }
 
-// traced appends a line a call to a file.
-func traced(m cryptoki.Extended, path string) (cryptoki.Extended, error) {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
+// traced appends a line a call to a file, and tells the bench of it.
+func (c *Config) traced(m cryptoki.Extended, server *control.Server) (cryptoki.Extended, error) {
+	o := trace.Options{Labels: c.Trace.Labels}
+	switch {
+	case c.Trace.File != "":
+		f, err := os.OpenFile(c.Trace.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		write := trace.Writer(f)
+		if c.Control.Socket == "" {
+			return trace.With(m, o, write), nil
+		}
+		return trace.With(m, o, func(r trace.Record) { write(r); server.Record(r) }), nil
+	case c.Control.Socket != "":
+		o.Wanted = server.Wanted
+		return trace.With(m, o, server.Record), nil
 	}
-	return cryptoki.Extend(trace.New("", m, trace.Writer(f))), nil
+	return m, nil
+}
+
+// chosen gives sink the needles that the file wants, and clears the others.
+func (n Needle) chosen(sink func(needle.Needle)) func(needle.Needle) {
+	return func(one needle.Needle) {
+		if len(one.Value()) < n.Shortest || len(n.Functions) > 0 && !slices.Contains(n.Functions, one.From) {
+			one.Clear()
+			return
+		}
+		sink(one)
+	}
 }

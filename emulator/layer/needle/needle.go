@@ -13,6 +13,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -101,6 +103,9 @@ var looks = map[string]func(*layer, *cryptoki.Call){
 	"C_GetAttributeValue": (*layer).read,
 	"C_Decrypt":           (*layer).decrypted,
 }
+
+// Functions are those that a Needle may come From, in order.
+func Functions() []string { return slices.Sorted(maps.Keys(looks)) }
 
 func (l *layer) created(c *cryptoki.Call) {
 	if l.knower != nil {

@@ -85,7 +85,7 @@ func (r Record) check() error {
 	case r.Return == "":
 		return errors.New("a record without its return value")
 	}
-	words := []string{r.Slot, r.Mechanism, r.Return}
+	words := append([]string{r.Slot, r.Mechanism, r.Return}, r.Labels...)
 	for _, a := range r.Template {
 		words = append(words, a.Name, a.Value)
 	}

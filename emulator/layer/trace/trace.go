@@ -24,6 +24,7 @@ type Record struct {
 	Mechanism string      `json:",omitempty"` // "CKM_AES_KEY_WRAP"
 	Objects   []uint      `json:",omitempty"` // handles given: key; wrapping key and key
 	Made      []uint      `json:",omitempty"` // handles returned
+	Labels    []string    `json:",omitempty"` // of Objects, then of Made; "" where none is known
 	Template  []Attribute `json:",omitempty"`
 	In, Out   []int       `json:",omitempty"` // lengths in bytes
 	Return    string      // "CKR_OK"
@@ -39,11 +40,32 @@ type Attribute struct {
 // New records every call to next in sink, after it returned, under a name of the
 // caller's choice. sink is called from the goroutine of the call.
 func New(name string, next cryptoki.Module, sink func(Record)) cryptoki.Module {
+	return With(next, Options{Slot: name}, sink)
+}
+
+// Options of With.
+type Options struct {
+	Slot   string      // of the records
+	Labels bool        // records tell what their objects are called
+	Wanted func() bool // nil: always; otherwise a record is made when it says so
+}
+
+// With is New with more to choose.
+func With(next cryptoki.Module, o Options, sink func(Record)) cryptoki.Extended {
+	var known *labels
+	if o.Labels {
+		known = newLabels()
+	}
 	return cryptoki.Around(next, func(c *cryptoki.Call) error {
+		if o.Wanted != nil && !o.Wanted() {
+			err := c.Next()
+			known.see(c, err)
+			return err
+		}
 		start := time.Now()
 		err := c.Next()
 		r := record(c, err)
-		r.Slot, r.At, r.Took = name, start, time.Since(start)
+		r.Slot, r.At, r.Took, r.Labels = o.Slot, start, time.Since(start), known.see(c, err)
 		sink(r)
 		return err
 	})
