@@ -232,7 +232,7 @@ func FuzzParameters(f *testing.F) {
 			copy(param[i:], raw(&p, make([]byte, room), int(length%room)))
 		}
 		for _, mechanism := range []any{param, pkcs11.NewGCMParams(param, param, int(length)),
-			pkcs11.NewOAEPParams(uint(length), uint(at), uint(at%3), param)} {
+			pkcs11.NewOAEPParams(uint(length), uint(at), uint(at%3), param), pkcs11.NewECDH1DeriveParams(uint(at), param, param)} {
 			m := pkcs11.NewMechanism(0, mechanism)
 			if g, err := cryptoki.GCMParameter(m); err == nil && (len(g.IV) == 0 || g.TagBits > 128) {
 				t.Errorf("accepted %+v", g)
@@ -254,6 +254,12 @@ func FuzzParameters(f *testing.F) {
 			}
 			cryptoki.HKDFParameter(m)
 			cryptoki.PSSParameter(m)
+			if e, err := cryptoki.ECDHParameter(m); err == nil && len(e.Public) == 0 {
+				t.Error("accepted no public key")
+			}
+			if e, err := cryptoki.EDDSAParameter(m); err == nil && len(e.Context) > 255 {
+				t.Error("accepted a context too long")
+			}
 			for _, feedback := range []bool{false, true} {
 				if k, err := cryptoki.KDFParameter(m, feedback); err == nil && len(k.Fields) > 16 {
 					t.Error("accepted too many fields")
