@@ -1,6 +1,7 @@
 package mechanism
 
 import (
+	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rsa"
@@ -9,13 +10,14 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
-// Key is the material behind a key object: a secret value, or one half of an RSA
-// pair. It does not change, so many sessions use it at once; what an operation
+// Key is the material behind a key object: a secret value, or one half of an RSA or
+// elliptic pair. It does not change, so many sessions use it at once; what an operation
 // can prepare from it is made at first use and kept.
 type Key struct {
 	value   []byte
 	public  *rsa.PublicKey
 	private *rsa.PrivateKey
+	half    *half
 
 	block atomic.Pointer[cipher.Block]
 	gcm   atomic.Pointer[cipher.AEAD]
@@ -31,19 +33,41 @@ func NewPublic(k *rsa.PublicKey) *Key { return &Key{public: k} }
 // NewPrivate takes over an RSA private key, which must be complete and checked.
 func NewPrivate(k *rsa.PrivateKey) *Key { return &Key{private: k, public: &k.PublicKey} }
 
-// Value is the secret value, nil for RSA. Do not change it.
+// Value is the secret value, nil for half of a pair. Do not change it.
 func (k *Key) Value() []byte { return k.value }
 
-// Public is the public half, nil for a secret key.
+// Public is the public half of an RSA pair, nil for any other key.
 func (k *Key) Public() *rsa.PublicKey { return k.public }
 
-// Private is the private half, nil where there is none.
+// Private is the private half of an RSA pair, nil where there is none.
 func (k *Key) Private() *rsa.PrivateKey { return k.private }
 
+// PublicKey is the public half of a pair of any kind, nil for a secret key.
+func (k *Key) PublicKey() crypto.PublicKey {
+	switch {
+	case k.half != nil:
+		return k.half.public
+	case k.public != nil:
+		return k.public
+	}
+	return nil
+}
+
+// PublicHalf is a key that is the public half of a pair alone.
+func (k *Key) PublicHalf() *Key {
+	if k.half != nil {
+		return &Key{half: &half{curve: k.half.curve, public: k.half.public}}
+	}
+	return NewPublic(k.public)
+}
+
 // Size is what a mechanism's Min and Max count: bytes of a secret, bits of a
-// modulus.
+// modulus or of a curve's field.
 func (k *Key) Size() int {
-	if k.public != nil {
+	switch {
+	case k.half != nil:
+		return k.half.curve.bits
+	case k.public != nil:
 		return k.public.N.BitLen()
 	}
 	return len(k.value)

@@ -36,16 +36,19 @@ type Spec struct {
 	Type       uint
 	Operations Operation
 	KeyTypes   []uint // CKK_ of the keys it works with, or makes
-	Min, Max   uint   // key size: bytes, for RSA bits
+	Min, Max   uint   // key size: bytes, for pairs bits
 
 	hash          Hash
 	general       bool                                              // the parameter says how many bytes of an HMAC there are
 	sign          func(k *Key, m *pkcs11.Mechanism) (signer, error) // instead of an HMAC
+	single        bool                                              // a signature takes its data in one part
+	pair          func(p Pair) (*Key, error)
 	cipher        startCipher
 	atOnce        func(k *Key, encrypt bool, in []byte) ([]byte, error) // instead of cipher, without parameter
 	derive        deriveFunc
 	tells         bool                                             // a derived key has the base key in it
 	uncut         bool                                             // a derived key takes all that is made
+	sized         bool                                             // what is derived has a length of its own
 	fromParameter func(m *pkcs11.Mechanism, n int) ([]byte, error) // makes a key that is not drawn
 	padding       padding                                          // of a value that was wrapped
 }
@@ -81,7 +84,7 @@ type Space struct {
 // of the same mechanism, when asked: ciphers of the past, wrapping without integrity,
 // and derivations that let a key be read piece by piece.
 var (
-	table  = slices.Concat(aesTable, genericTable, deriveTable, sp800108Table, hashTable, rsaTable)
+	table  = slices.Concat(aesTable, genericTable, deriveTable, sp800108Table, hashTable, rsaTable, curveTable, ecdhTable)
 	legacy = slices.Concat(desTable, unsafeTable, leakTable)
 )
 
@@ -135,7 +138,13 @@ func List() []uint { return Modern.List() }
 
 // Info is the row as C_GetMechanismInfo gives it.
 func (s *Spec) Info() pkcs11.MechanismInfo {
-	return pkcs11.MechanismInfo{MinKeySize: s.Min, MaxKeySize: s.Max, Flags: uint(s.Operations)}
+	info := pkcs11.MechanismInfo{MinKeySize: s.Min, MaxKeySize: s.Max, Flags: uint(s.Operations)}
+	for _, c := range curves {
+		if s.Takes(c.keyType) {
+			info.Flags |= pkcs11.CKF_EC_F_P | pkcs11.CKF_EC_NAMEDCURVE | pkcs11.CKF_EC_UNCOMPRESS
+		}
+	}
+	return info
 }
 
 // Can tells whether the mechanism does all of op.
@@ -149,6 +158,24 @@ func (s *Spec) Fits(k *Key) bool {
 	n := uint(k.Size())
 	return s.Min <= n && n <= s.Max
 }
+
+// Single tells whether a signature takes its data in one part only: v2.40 §2.1 and §2.3,
+// tables of key and data lengths, and v3.0 §2.3 for EdDSA.
+func (s *Spec) Single() bool { return s.single }
+
+// Sized tells whether what the mechanism derives has a length of its own, so that a
+// template need not name one.
+func (s *Spec) Sized() bool { return s.sized }
+
+// Pair is what the template of a public key asks for.
+type Pair struct {
+	Bits     int    // of a modulus
+	Exponent []byte // nil: the usual one
+	Curve    *Curve
+}
+
+// GeneratePair makes a key pair.
+func (s *Spec) GeneratePair(p Pair) (*Key, error) { return s.pair(p) }
 
 // Hash is the digest of a digest or HMAC mechanism.
 func (s *Spec) Hash() Hash { return s.hash }

@@ -44,6 +44,14 @@ func TestTable(t *testing.T) {
 	for _, typ := range []uint{mechanism.CKM_SP800_108_COUNTER_KDF, mechanism.CKM_SP800_108_FEEDBACK_KDF, mechanism.CKM_SP800_108_DOUBLE_PIPELINE_KDF} {
 		want[typ] = mechanism.Derive
 	}
+	for _, typ := range []uint{pkcs11.CKM_EC_KEY_PAIR_GEN, mechanism.CKM_EC_EDWARDS_KEY_PAIR_GEN, mechanism.CKM_EC_MONTGOMERY_KEY_PAIR_GEN} {
+		want[typ] = mechanism.GeneratePair
+	}
+	want[pkcs11.CKM_ECDH1_DERIVE], want[pkcs11.CKM_ECDH1_COFACTOR_DERIVE] = mechanism.Derive, mechanism.Derive
+	want[pkcs11.CKM_ECDSA], want[mechanism.CKM_EDDSA] = S|V, S|V
+	for typ := range ecdsaMechanisms {
+		want[typ] = S | V
+	}
 	for _, c := range rsaDigests {
 		want[c.pkcs], want[c.pss] = S|V, S|V
 	}
@@ -59,8 +67,20 @@ func TestTable(t *testing.T) {
 		if spec.Operations != want[typ] {
 			t.Errorf("%#x can do %#x, want %#x", typ, spec.Operations, want[typ])
 		}
-		if spec.Info().Flags != uint(want[typ]) || spec.Min > spec.Max {
+		if spec.Info().Flags&^curveFlags != uint(want[typ]) || spec.Min > spec.Max {
 			t.Errorf("%#x: %+v", typ, spec.Info())
+		}
+	}
+}
+
+const curveFlags = pkcs11.CKF_EC_F_P | pkcs11.CKF_EC_NAMEDCURVE | pkcs11.CKF_EC_UNCOMPRESS
+
+// An application reads from the flags which keys on curves there can be.
+func TestFlagsOfCurves(t *testing.T) {
+	for typ, want := range map[uint]uint{pkcs11.CKM_EC_KEY_PAIR_GEN: curveFlags, pkcs11.CKM_ECDSA: curveFlags, pkcs11.CKM_ECDH1_DERIVE: curveFlags,
+		mechanism.CKM_EDDSA: curveFlags, pkcs11.CKM_RSA_PKCS: 0, pkcs11.CKM_AES_ECB: 0} {
+		if got := mechanism.Lookup(typ).Info().Flags & curveFlags; got != want {
+			t.Errorf("%#x: %#x, want %#x", typ, got, want)
 		}
 	}
 }
@@ -146,8 +166,12 @@ func run(k *mechanism.Key, m *pkcs11.Mechanism, encrypt bool, in []byte) ([]byte
 	return mechanism.Whole(c, in)
 }
 
+// wants fails unless err is the return value code; 0 wants success.
 func wants(t *testing.T, what string, err error, code uint) {
 	t.Helper()
+	if code == pkcs11.CKR_OK && err == nil {
+		return
+	}
 	if !errors.Is(err, pkcs11.Error(code)) {
 		t.Errorf("%s: got %v, want %v", what, err, pkcs11.Error(code))
 	}

@@ -39,8 +39,13 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// newer names the mechanisms of v3.0 that miekg/pkcs11 does not.
+// newer names the mechanisms of v3.0 that miekg/pkcs11 does not, and one by its name of today.
 var newer = map[uint]string{
+	pkcs11.CKM_EC_KEY_PAIR_GEN:   "CKM_EC_KEY_PAIR_GEN",
+	mechanism.CKM_ECDSA_SHA3_224: "CKM_ECDSA_SHA3_224", mechanism.CKM_ECDSA_SHA3_256: "CKM_ECDSA_SHA3_256",
+	mechanism.CKM_ECDSA_SHA3_384: "CKM_ECDSA_SHA3_384", mechanism.CKM_ECDSA_SHA3_512: "CKM_ECDSA_SHA3_512",
+	mechanism.CKM_EC_EDWARDS_KEY_PAIR_GEN: "CKM_EC_EDWARDS_KEY_PAIR_GEN", mechanism.CKM_EC_MONTGOMERY_KEY_PAIR_GEN: "CKM_EC_MONTGOMERY_KEY_PAIR_GEN",
+	mechanism.CKM_EDDSA:                 "CKM_EDDSA",
 	mechanism.CKM_SP800_108_COUNTER_KDF: "CKM_SP800_108_COUNTER_KDF", mechanism.CKM_SP800_108_FEEDBACK_KDF: "CKM_SP800_108_FEEDBACK_KDF",
 	mechanism.CKM_SP800_108_DOUBLE_PIPELINE_KDF: "CKM_SP800_108_DOUBLE_PIPELINE_KDF",
 	mechanism.CKM_HKDF_DERIVE:                   "CKM_HKDF_DERIVE",
@@ -77,6 +82,7 @@ func can(s *mechanism.Spec) string {
 }
 
 var keyNames = map[uint]string{
+	pkcs11.CKK_EC: "EC", mechanism.CKK_EC_EDWARDS: "EC_EDWARDS", mechanism.CKK_EC_MONTGOMERY: "EC_MONTGOMERY",
 	pkcs11.CKK_RSA: "RSA", pkcs11.CKK_AES: "AES", pkcs11.CKK_DES: "DES", pkcs11.CKK_DES2: "DES2", pkcs11.CKK_DES3: "DES3",
 	pkcs11.CKK_GENERIC_SECRET: "GENERIC_SECRET",
 	pkcs11.CKK_SHA_1_HMAC:     "SHA_1_HMAC", pkcs11.CKK_SHA224_HMAC: "SHA224_HMAC", pkcs11.CKK_SHA256_HMAC: "SHA256_HMAC",
@@ -102,8 +108,10 @@ func keys(s *mechanism.Spec) string {
 }
 
 func unit(s *mechanism.Spec) string {
-	if s.Takes(pkcs11.CKK_RSA) {
-		return "bits"
+	for _, pair := range []uint{pkcs11.CKK_RSA, pkcs11.CKK_EC, mechanism.CKK_EC_EDWARDS, mechanism.CKK_EC_MONTGOMERY} {
+		if s.Takes(pair) {
+			return "bits"
+		}
 	}
 	return "bytes"
 }

@@ -24,7 +24,7 @@ const (
 var rsaKeys = []uint{pkcs11.CKK_RSA}
 
 var rsaTable = slices.Concat([]Spec{
-	{Type: pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, Operations: GeneratePair, KeyTypes: rsaKeys, Min: minModulus, Max: maxModulus},
+	{Type: pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, Operations: GeneratePair, KeyTypes: rsaKeys, Min: minModulus, Max: maxModulus, pair: rsaPair},
 	{Type: pkcs11.CKM_RSA_PKCS_OAEP, Operations: Encrypt | Decrypt | Wrap | Unwrap, KeyTypes: rsaKeys,
 		Min: minModulus, Max: maxModulus, cipher: oaep},
 }, rsaSignTable)
@@ -76,6 +76,8 @@ func oaepDecrypt(k *Key, opts *rsa.OAEPOptions, in []byte) ([]byte, error) {
 	return out, nil
 }
 
+func rsaPair(p Pair) (*Key, error) { return NewPair(p.Bits, p.Exponent) }
+
 // NewPair makes an RSA key pair with e = 65537. Go draws its primes itself, from
 // the operating system.
 func NewPair(bits int, e []byte) (*Key, error) {
@@ -126,16 +128,19 @@ func NewRSAPrivate(r RSA) (*Key, error) {
 }
 
 // ParsePrivate reads the PKCS #8 form in which a private key is wrapped, and
-// nothing after it.
-func ParsePrivate(der []byte) (*Key, error) {
+// nothing after it. A key of another type than keyType is refused.
+func ParsePrivate(keyType uint, der []byte) (*Key, error) {
 	var whole asn1.RawValue
 	rest, err := asn1.Unmarshal(der, &whole)
 	if err != nil || len(rest) != 0 {
 		return nil, pkcs11.Error(pkcs11.CKR_WRAPPED_KEY_INVALID)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
+	if half := halfOf(keyType, parsed); err == nil && half != nil {
+		return half, nil
+	}
 	k, ok := parsed.(*rsa.PrivateKey)
-	if err != nil || !ok || checkPrivate(k) != nil {
+	if err != nil || !ok || keyType != pkcs11.CKK_RSA || checkPrivate(k) != nil {
 		return nil, pkcs11.Error(pkcs11.CKR_WRAPPED_KEY_INVALID)
 	}
 	return NewPrivate(k), nil
@@ -143,7 +148,11 @@ func ParsePrivate(der []byte) (*Key, error) {
 
 // MarshalPrivate writes the PKCS #8 form.
 func MarshalPrivate(k *Key) ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	var private any = k.private
+	if k.half != nil {
+		private = k.half.private
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return nil, pkcs11.Error(pkcs11.CKR_KEY_NOT_WRAPPABLE)
 	}

@@ -81,6 +81,7 @@ func rsaFault(err error) error {
 type keySigner struct {
 	hash   hash.Hash
 	data   []byte
+	most   int // bytes of data
 	sign   func(digest []byte) ([]byte, error)
 	verify func(digest, signature []byte) error
 }
@@ -89,7 +90,7 @@ func (s *keySigner) Write(part []byte) {
 	switch {
 	case s.hash != nil:
 		s.hash.Write(part)
-	case len(s.data) <= maxCollected: // what is longer is refused whatever follows
+	case len(s.data) <= s.most: // what is longer is refused whatever follows
 		s.data = append(s.data, part...)
 	}
 }
@@ -110,7 +111,7 @@ func (s *keySigner) Verify(signature []byte) error { return s.verify(s.digest(),
 // newKeySigner hashes with h; 0 is no digest.
 func newKeySigner(h crypto.Hash) *keySigner {
 	if h == 0 {
-		return new(keySigner)
+		return &keySigner{most: maxCollected}
 	}
 	return &keySigner{hash: h.New()}
 }

@@ -107,13 +107,13 @@ func TestPrivateKeyForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := mechanism.ParsePrivate(der)
+	back, err := mechanism.ParsePrivate(pkcs11.CKK_RSA, der)
 	if err != nil || !back.Private().Equal(k.Private()) {
 		t.Errorf("PKCS #8: %v", err)
 	}
-	_, err = mechanism.ParsePrivate(append(der, 0))
+	_, err = mechanism.ParsePrivate(pkcs11.CKK_RSA, append(der, 0))
 	wants(t, "a byte too many", err, pkcs11.CKR_WRAPPED_KEY_INVALID)
-	_, err = mechanism.ParsePrivate(der[:40])
+	_, err = mechanism.ParsePrivate(pkcs11.CKK_RSA, der[:40])
 	wants(t, "half of it", err, pkcs11.CKR_WRAPPED_KEY_INVALID)
 
 	p := k.Private()

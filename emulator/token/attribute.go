@@ -4,6 +4,8 @@ import (
 	"math/bits"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/mechanism"
 )
 
 // rv is a return value of PKCS #11.
@@ -48,6 +50,36 @@ func classOf(cko uint) classes {
 		return secret
 	case pkcs11.CKO_CERTIFICATE:
 		return certificate
+	}
+	return 0
+}
+
+// types is a set of key types: of the pairs, since no attribute is of one type of secret
+// key alone. A row without any is for all keys.
+type types uint8
+
+const (
+	ofRSA types = 1 << iota
+	ofEC
+	ofEdwards
+	ofMontgomery
+
+	ofCurve = ofEC | ofEdwards | ofMontgomery
+)
+
+// typeOf is the set of one key type, empty for those of secret keys.
+func typeOf(class classes, ckk uint) types {
+	switch {
+	case class&(public|private) == 0:
+		return 0
+	case ckk == pkcs11.CKK_RSA:
+		return ofRSA
+	case ckk == pkcs11.CKK_EC:
+		return ofEC
+	case ckk == mechanism.CKK_EC_EDWARDS:
+		return ofEdwards
+	case ckk == mechanism.CKK_EC_MONTGOMERY:
+		return ofMontgomery
 	}
 	return 0
 }
@@ -118,6 +150,7 @@ type rule struct {
 	typ     uint
 	kind    kind
 	classes classes
+	types   types
 	given   origin
 	change  change
 	flag    flags                          // of a boolean
@@ -186,44 +219,58 @@ var rules = []rule{
 	{typ: pkcs11.CKA_VALUE, kind: text, classes: secret, given: created, get: getValue, set: setValue, secret: true},
 	{typ: pkcs11.CKA_VALUE_LEN, kind: number, classes: secret, given: generated | unwrapped | derived, get: getLength, set: setLength},
 
-	{typ: pkcs11.CKA_MODULUS, kind: text, classes: public | private, given: created, get: getModulus, set: setModulus},
-	{typ: pkcs11.CKA_PUBLIC_EXPONENT, kind: text, classes: public, given: created | generated, get: getExponent, set: setExponent},
-	{typ: pkcs11.CKA_PUBLIC_EXPONENT, kind: text, classes: private, given: created, get: getExponent, set: setExponent},
-	{typ: pkcs11.CKA_MODULUS_BITS, kind: number, classes: public, given: generated, get: getModulusBits, set: setModulusBits},
+	{typ: pkcs11.CKA_MODULUS, kind: text, classes: public | private, types: ofRSA, given: created, get: getModulus, set: setModulus},
+	{typ: pkcs11.CKA_PUBLIC_EXPONENT, kind: text, classes: public, types: ofRSA, given: created | generated, get: getExponent, set: setExponent},
+	{typ: pkcs11.CKA_PUBLIC_EXPONENT, kind: text, classes: private, types: ofRSA, given: created, get: getExponent, set: setExponent},
+	{typ: pkcs11.CKA_MODULUS_BITS, kind: number, classes: public, types: ofRSA, given: generated, get: getModulusBits, set: setModulusBits},
 	{typ: pkcs11.CKA_PUBLIC_KEY_INFO, kind: text, classes: public | private, given: never, get: getPublicKeyInfo},
-	{typ: pkcs11.CKA_PRIVATE_EXPONENT, kind: text, classes: private, given: created, get: getD, set: setD, secret: true},
-	{typ: pkcs11.CKA_PRIME_1, kind: text, classes: private, given: created, get: getP, set: setP, secret: true},
-	{typ: pkcs11.CKA_PRIME_2, kind: text, classes: private, given: created, get: getQ, set: setQ, secret: true},
-	{typ: pkcs11.CKA_EXPONENT_1, kind: text, classes: private, given: created, get: getDP, set: expect(pkcs11.CKA_EXPONENT_1), secret: true},
-	{typ: pkcs11.CKA_EXPONENT_2, kind: text, classes: private, given: created, get: getDQ, set: expect(pkcs11.CKA_EXPONENT_2), secret: true},
-	{typ: pkcs11.CKA_COEFFICIENT, kind: text, classes: private, given: created, get: getQInv, set: expect(pkcs11.CKA_COEFFICIENT), secret: true},
+	{typ: pkcs11.CKA_PRIVATE_EXPONENT, kind: text, classes: private, types: ofRSA, given: created, get: getD, set: setD, secret: true},
+	{typ: pkcs11.CKA_PRIME_1, kind: text, classes: private, types: ofRSA, given: created, get: getP, set: setP, secret: true},
+	{typ: pkcs11.CKA_PRIME_2, kind: text, classes: private, types: ofRSA, given: created, get: getQ, set: setQ, secret: true},
+	{typ: pkcs11.CKA_EXPONENT_1, kind: text, classes: private, types: ofRSA, given: created, get: getDP, set: expect(pkcs11.CKA_EXPONENT_1), secret: true},
+	{typ: pkcs11.CKA_EXPONENT_2, kind: text, classes: private, types: ofRSA, given: created, get: getDQ, set: expect(pkcs11.CKA_EXPONENT_2), secret: true},
+	{typ: pkcs11.CKA_COEFFICIENT, kind: text, classes: private, types: ofRSA, given: created, get: getQInv, set: expect(pkcs11.CKA_COEFFICIENT), secret: true},
+
+	{typ: pkcs11.CKA_EC_PARAMS, kind: text, classes: public, types: ofCurve, given: created | generated, set: setParams},
+	{typ: pkcs11.CKA_EC_PARAMS, kind: text, classes: private, types: ofCurve, given: created, set: setParams},
+	{typ: pkcs11.CKA_EC_POINT, kind: text, classes: public, types: ofCurve, given: created, get: getPoint, set: setPoint},
+	{typ: pkcs11.CKA_VALUE, kind: text, classes: private, types: ofCurve, given: created, get: getScalar, set: setValue, secret: true},
 }
 
-// ruleIndex finds the rows of one class: nearly every attribute has a low number.
+// ruleIndex finds the rows of one class and key type: nearly every attribute has a low
+// number.
 type ruleIndex struct {
 	low  [0x400]uint8 // number of the row and one more
 	high map[uint]uint8
 }
 
-var ruleIndexes = func() (indexes [6]ruleIndex) {
+var ruleIndexes = func() (indexes [6][5]ruleIndex) {
 	for class := data; class <= certificate; class <<= 1 {
-		x := &indexes[class.place()]
-		x.high = make(map[uint]uint8)
-		for i, r := range rules {
-			switch {
-			case r.classes&class == 0:
-			case r.typ < uint(len(x.low)):
-				x.low[r.typ] = uint8(i + 1)
-			default:
-				x.high[r.typ] = uint8(i + 1)
-			}
+		for t := ofRSA; t <= ofMontgomery<<1; t <<= 1 {
+			indexes[class.place()][t.place()].fill(class, t)
 		}
 	}
 	return indexes
 }()
 
+func (x *ruleIndex) fill(class classes, t types) {
+	x.high = make(map[uint]uint8)
+	for i, r := range rules {
+		switch {
+		case r.classes&class == 0, r.types != 0 && r.types&t == 0:
+		case r.typ < uint(len(x.low)):
+			x.low[r.typ] = uint8(i + 1)
+		default:
+			x.high[r.typ] = uint8(i + 1)
+		}
+	}
+}
+
 // place numbers the classes; no class comes last, and has no rows.
 func (c classes) place() int { return bits.TrailingZeros8(uint8(c) | 1<<5) }
+
+// place numbers the key types; no type comes last, and has the rows for all.
+func (t types) place() int { return bits.TrailingZeros8(uint8(t) | uint8(ofMontgomery)<<1) }
 
 // rowSet is a set of numbers of rows.
 type rowSet [4]uint64
@@ -236,9 +283,10 @@ func (s *rowSet) add(row int) bool {
 	return !had
 }
 
-// ruleOf finds the row of an attribute for a class, with its number.
-func ruleOf(class classes, typ uint) (*rule, int, bool) {
-	x := &ruleIndexes[class.place()]
+// rule finds the row of an attribute for an object like this, with its number.
+func (o *object) rule(typ uint) (*rule, int, bool) {
+	class := o.kind()
+	x := &ruleIndexes[class.place()][typeOf(class, o.keyType).place()]
 	var n uint8
 	if typ < uint(len(x.low)) {
 		n = x.low[typ]

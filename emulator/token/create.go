@@ -140,7 +140,7 @@ func (t *Token) GenerateKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, temp
 	if err := s.may(d); err != nil {
 		return 0, err
 	}
-	if err := d.hasLength(); err != nil {
+	if err := d.hasLength(spec); err != nil {
 		return 0, err
 	}
 	if fits, _ := mechanism.SecretLength(d.keyType, d.length); !fits {
@@ -169,12 +169,13 @@ func newSecretDraft(spec *mechanism.Spec, temp []*pkcs11.Attribute) (*draft, err
 	return d, nil
 }
 
-// hasLength wants a length, save of key types that have only one.
-func (d *draft) hasLength() error {
+// hasLength wants a length, save of key types that have only one and of mechanisms that
+// have one: 0 is that.
+func (d *draft) hasLength(spec *mechanism.Spec) error {
 	if d.length == none {
 		d.length = mechanism.FixedLength(d.keyType)
 	}
-	if d.length < 1 {
+	if d.length < 1 && !spec.Sized() {
 		return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
 	}
 	return nil
@@ -214,21 +215,22 @@ func (t *Token) GenerateKeyPair(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, 
 	if err != nil {
 		return 0, 0, err
 	}
-	pub, err := newDraft(generated, pkcs11.CKO_PUBLIC_KEY, pkcs11.CKK_RSA, public)
+	pub, err := newDraft(generated, pkcs11.CKO_PUBLIC_KEY, spec.KeyTypes[0], public)
 	if err != nil {
 		return 0, 0, err
 	}
-	priv, err := newDraft(generated, pkcs11.CKO_PRIVATE_KEY, pkcs11.CKK_RSA, private)
+	priv, err := newDraft(generated, pkcs11.CKO_PRIVATE_KEY, spec.KeyTypes[0], private)
 	if err != nil {
 		return 0, 0, err
 	}
 	if err := s.mayPair(pub, priv); err != nil {
 		return 0, 0, err
 	}
-	if priv.key, err = mechanism.NewPair(pub.bits, pub.parts.E); err != nil {
+	if priv.key, err = spec.GeneratePair(mechanism.Pair{Bits: pub.bits, Exponent: pub.parts.E, Curve: pub.curve}); err != nil {
 		return 0, 0, err
 	}
-	pub.key = mechanism.NewPublic(priv.key.Public())
+	pub.key = priv.key.PublicHalf()
+	priv.curveFrom(pub)
 	pub.flags |= fTwinned
 	priv.flags |= fTwinned
 	publicHandle, err := s.complete(pub, generated, spec.Type, nil, login)
@@ -249,7 +251,7 @@ func (s *session) mayPair(pub, priv *draft) error {
 	if err := s.may(priv); err != nil {
 		return err
 	}
-	if pub.bits == 0 {
+	if pub.bits == 0 && pub.curve == nil {
 		return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
 	}
 	if pub.is(fWrap) && priv.is(fDecrypt) {
@@ -314,7 +316,9 @@ func (d *draft) unwrapped(spec *mechanism.Spec, value []byte) (err error) {
 		}
 		d.key, err = d.secret(value, rv(pkcs11.CKR_WRAPPED_KEY_INVALID))
 	case private:
-		d.key, err = mechanism.ParsePrivate(value)
+		if d.key, err = mechanism.ParsePrivate(d.keyType, value); err == nil {
+			d.curveFrom(nil)
+		}
 	default:
 		err = rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
@@ -322,7 +326,7 @@ func (d *draft) unwrapped(spec *mechanism.Spec, value []byte) (err error) {
 }
 
 // DeriveKey is C_DeriveKey: the new key takes the leading CKA_VALUE_LEN bytes
-// of what the mechanism makes.
+// of what the mechanism makes, or what mechanism.Spec.Sized ones make as a whole.
 func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKey pkcs11.ObjectHandle, a []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	s, err := t.enter(sh)
 	if err != nil {
@@ -346,7 +350,7 @@ func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKe
 	if err := s.may(d); err != nil {
 		return 0, err
 	}
-	if err := d.hasLength(); err != nil {
+	if err := d.hasLength(spec); err != nil {
 		return 0, err
 	}
 	value, err := spec.Derive(base.key, m[0], mechanism.Derivation{Length: d.length, Key: func(handle uint) (*mechanism.Key, error) {
@@ -365,6 +369,9 @@ func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKe
 			clear(value)
 			return 0, err
 		}
+	}
+	if d.length == 0 {
+		d.length = len(value)
 	}
 	if d.length > len(value) {
 		return 0, rv(pkcs11.CKR_KEY_SIZE_RANGE)

@@ -18,8 +18,10 @@ type draft struct {
 	named    flags // booleans that the template names
 	seen     rowSet
 	value    []byte // CKA_VALUE
-	length   int    // CKA_VALUE_LEN, or none
-	bits     int    // CKA_MODULUS_BITS
+	point    []byte // CKA_EC_POINT, without the OCTET STRING around it
+	curve    *mechanism.Curve
+	length   int // CKA_VALUE_LEN, or none
+	bits     int // CKA_MODULUS_BITS
 	parts    mechanism.RSA
 	expected []attribute // to be compared with what the finished object has
 }
@@ -106,7 +108,7 @@ func (d *draft) identified() error {
 		if _, ok := mechanism.SecretLength(d.keyType, 0); !ok {
 			return rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 		}
-	case d.keyType != pkcs11.CKK_RSA:
+	case typeOf(class, d.keyType) == 0:
 		return rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 	}
 	return nil
@@ -114,7 +116,7 @@ func (d *draft) identified() error {
 
 // take puts one attribute of the template in its place.
 func (d *draft) take(from origin, a *pkcs11.Attribute) error {
-	r, i, ok := ruleOf(d.kind(), a.Type)
+	r, i, ok := d.rule(a.Type)
 	switch {
 	case !ok:
 		return rv(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)
@@ -257,13 +259,9 @@ func readNested(v []byte) ([]attribute, error) {
 }
 
 func nestable(a *pkcs11.Attribute) bool {
-	for class := public; class <= secret; class <<= 1 {
-		r, _, ok := ruleOf(class, a.Type)
-		if ok && r.kind != nestedTemplate && !r.secret && r.kind.fits(a.Value) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(rules, func(r rule) bool {
+		return r.typ == a.Type && r.classes&keys != 0 && r.kind != nestedTemplate && !r.secret && r.kind.fits(a.Value)
+	})
 }
 
 // finish settles what follows from the rest, once the key is there.
@@ -272,7 +270,7 @@ func (d *draft) finish() (*object, error) {
 		return nil, err
 	}
 	for _, e := range d.expected {
-		r, _, _ := ruleOf(d.kind(), e.typ)
+		r, _, _ := d.rule(e.typ)
 		if !bytes.Equal(r.get(&d.object), e.value) {
 			return nil, rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)
 		}

@@ -70,7 +70,7 @@ type body struct {
 	Class, KeyType       uint
 	Flags, Ever          uint32
 	KeyGen               uint
-	N, E                 []byte // of a public key
+	N, E                 []byte // of a public key: an elliptic one has its point as N
 	Extra                []storedAttribute
 	Wrap, Unwrap, Derive []storedAttribute
 	Allowed              []uint
@@ -179,17 +179,28 @@ func parseBody(n name, content []byte, isPrivate bool) (*object, error) {
 		return nil, err
 	}
 	if o.kind() == public {
-		var err error
-		if o.key, err = mechanism.NewRSAPublic(mechanism.RSA{N: b.N, E: b.E}); err != nil {
+		if err := o.restorePublic(&b); err != nil {
 			return nil, fmt.Errorf("object: public key: %w", err)
 		}
 	}
 	return o, nil
 }
 
+func (o *object) restorePublic(b *body) (err error) {
+	switch c := o.storedCurve(); {
+	case typeOf(public, o.keyType) == ofRSA:
+		o.key, err = mechanism.NewRSAPublic(mechanism.RSA{N: b.N, E: b.E})
+	case c == nil:
+		err = errors.New("no curve of this token")
+	default:
+		o.key, err = mechanism.NewCurvePublic(c, b.N)
+	}
+	return err
+}
+
 func (o *object) restoreAttributes(b *body) error {
 	for _, a := range b.Extra {
-		r, _, ok := ruleOf(o.kind(), a.Type)
+		r, _, ok := o.rule(a.Type)
 		if !ok || r.flag != 0 || r.get != nil || !r.kind.fits(a.Value) {
 			return fmt.Errorf("object: attribute %#x cannot be here", a.Type)
 		}
@@ -227,7 +238,10 @@ func (o *object) restore(material []byte) error {
 		}
 		o.key = mechanism.NewSecret(material)
 	case private:
-		o.key, err = mechanism.ParsePrivate(material)
+		o.key, err = mechanism.ParsePrivate(o.keyType, material)
+		if err == nil && typeOf(private, o.keyType) != ofRSA && !o.onItsCurve() {
+			err = errors.New("object: a key of another curve")
+		}
 	default:
 		if len(material) != 0 {
 			return errors.New("object: a value where none belongs")
@@ -243,7 +257,11 @@ func bodyOf(o *object) body {
 		b.Wrap, b.Unwrap, b.Derive = storeTemplate(o.policy.wrap), storeTemplate(o.policy.unwrap), storeTemplate(o.policy.derive)
 		b.Allowed = o.policy.allowed
 	}
-	if o.kind() == public {
+	switch {
+	case o.kind() != public:
+	case o.key.Curve() != nil:
+		b.N = o.key.Point()
+	default:
 		b.N, b.E = getModulus(o), getExponent(o)
 	}
 	return b

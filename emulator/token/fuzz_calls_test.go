@@ -188,5 +188,20 @@ func fuzzedToken(t *testing.T) (*Token, pkcs11.SessionHandle) {
 			}
 		}
 	}
+	addCurveKeys(t, m, s)
 	return m, s
+}
+
+// addCurveKeys adds a pair on each kind of curve, with every usage that it may have.
+func addCurveKeys(t *testing.T, m *Token, s pkcs11.SessionHandle) {
+	t.Helper()
+	for mech, params := range map[uint]string{pkcs11.CKM_EC_KEY_PAIR_GEN: "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+		mechanism.CKM_EC_EDWARDS_KEY_PAIR_GEN: "\x06\x03\x2b\x65\x70", mechanism.CKM_EC_MONTGOMERY_KEY_PAIR_GEN: "\x06\x03\x2b\x65\x6e"} {
+		_, _, err := m.GenerateKeyPair(s, []*pkcs11.Mechanism{pkcs11.NewMechanism(mech, nil)},
+			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, true)},
+			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, true), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

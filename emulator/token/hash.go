@@ -20,15 +20,17 @@ func (s *session) beginMAC(run *hashRun, m []*pkcs11.Mechanism, o pkcs11.ObjectH
 		return err
 	}
 	run.active, run.parts, run.key, run.login, run.proof = true, false, key, login, s.proofFor(key)
+	run.single = spec.Single()
 	return nil
 }
 
-// ready tells whether run goes on; part is an Update or a Final.
+// ready tells whether run goes on; part is an Update or a Final. PKCS #11 names no code
+// for parts where there may be one only: this is SoftHSM's, and ends the operation too.
 func (s *session) ready(run *hashRun, part bool) error {
 	if !run.active {
 		return rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
 	}
-	if !s.live(run.key, run.login) || !part && run.parts {
+	if !s.live(run.key, run.login) || !part && run.parts || part && run.single {
 		run.active = false
 		return rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
 	}
@@ -170,7 +172,7 @@ func (t *Token) DigestInit(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism) error
 		return err
 	}
 	s.digest.StartDigest(spec.Hash())
-	s.digest.active, s.digest.parts = true, false
+	s.digest.active, s.digest.parts, s.digest.single = true, false, false
 	return nil
 }
 

@@ -182,7 +182,7 @@ func (o *object) with(a []*pkcs11.Attribute, who role, why occasion) (*object, e
 		if c == nil {
 			return nil, rv(pkcs11.CKR_ARGUMENTS_BAD)
 		}
-		r, i, ok := ruleOf(o.kind(), c.Type)
+		r, i, ok := o.rule(c.Type)
 		switch {
 		case !ok:
 			return nil, rv(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)

@@ -58,7 +58,7 @@ func (o *object) text(typ uint) []byte {
 
 // read gives the value of an attribute as C_GetAttributeValue would.
 func (o *object) read(typ uint) ([]byte, error) {
-	r, _, ok := ruleOf(o.kind(), typ)
+	r, _, ok := o.rule(typ)
 	if !ok {
 		return nil, rv(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)
 	}
@@ -88,8 +88,8 @@ func (o *object) matches(want []attribute) bool {
 // size is a figure for C_GetObjectSize: the bytes of all attributes.
 func (o *object) size() uint {
 	n := uint(0)
-	for _, r := range rules {
-		if r.classes&o.kind() == 0 {
+	for i, r := range rules {
+		if _, mine, ok := o.rule(r.typ); !ok || mine != i {
 			continue
 		}
 		v, _ := o.read(r.typ)
@@ -171,9 +171,9 @@ func getModulusBits(o *object) []byte {
 
 func getPublicKeyInfo(o *object) []byte {
 	return o.publicPart(func(k *mechanism.Key) []byte {
-		der, err := x509.MarshalPKIXPublicKey(k.Public())
+		der, err := x509.MarshalPKIXPublicKey(k.PublicKey())
 		if err != nil {
-			return nil // an RSA key always marshals
+			return nil // a key that was checked always marshals
 		}
 		return der
 	})

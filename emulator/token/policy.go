@@ -139,11 +139,17 @@ func (d *draft) material() error {
 	case certificate:
 		return d.certificate()
 	case public:
+		if typeOf(public, d.keyType) != ofRSA {
+			return d.curvePublic()
+		}
 		if d.parts.N == nil || d.parts.E == nil {
 			return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
 		}
 		d.key, err = mechanism.NewRSAPublic(d.parts)
 	case private:
+		if typeOf(private, d.keyType) != ofRSA {
+			return d.curvePrivate()
+		}
 		p := d.parts
 		if p.N == nil || p.E == nil || p.D == nil || p.P == nil || p.Q == nil {
 			return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)

@@ -50,6 +50,7 @@ func (r *cipherRun) end() { r.cipher, r.parts, r.key = nil, false, nil }
 type hashRun struct {
 	active bool
 	parts  bool
+	single bool // takes no parts
 	key    *object
 	login  uint64
 	proof  proof

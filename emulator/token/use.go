@@ -19,6 +19,8 @@ func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism
 		return nil, nil, rv(pkcs11.CKR_KEY_HANDLE_INVALID)
 	case key.kind()&keys == 0 || !spec.Takes(key.keyType):
 		return nil, nil, rv(pkcs11.CKR_KEY_TYPE_INCONSISTENT)
+	case op == mechanism.Derive && key.kind() == public:
+		return nil, nil, rv(pkcs11.CKR_KEY_TYPE_INCONSISTENT)
 	case !key.is(usage):
 		return nil, nil, rv(pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED)
 	case !key.allows(spec.Type):
