@@ -114,20 +114,30 @@ func TestSSHAndGnuTLS(t *testing.T) {
 	}
 }
 
-// In front of another library everything is that library's, and its vendor's functions too.
-func TestInFrontOfAnotherLibrary(t *testing.T) {
-	softHSM := "/usr/lib/softhsm/libsofthsm2.so"
+const softHSM = "/usr/lib/softhsm/libsofthsm2.so"
+
+// inFront has a file for the library that puts it in front of SoftHSM, or of a module that
+// hands on to it, with a token.
+func inFront(t *testing.T, text string) []string {
+	t.Helper()
 	dir := t.TempDir()
-	module, conf := filepath.Join(dir, "vendor.so"), filepath.Join(dir, "softhsm2.conf")
-	if err := command("cc", "-shared", "-fPIC", "-Wall", "-o", module, "testdata/vendor_module.c", "-ldl"); err != nil {
-		t.Fatal(err)
-	}
+	conf := filepath.Join(dir, "softhsm2.conf")
 	if err := os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nlog.level = ERROR\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	lines := filepath.Join(dir, "trace")
-	env := configured(t, fmt.Sprintf("backend: {module: %s}\ntrace: {file: %s}\n", module, lines), "SOFTHSM2_CONF="+conf, "SOFTHSM="+softHSM)
+	env := configured(t, text, "SOFTHSM2_CONF="+conf, "SOFTHSM="+softHSM)
 	runs(t, env, "softhsm2-util", "--module", built.library, "--init-token", "--free", "--label", "eps", "--so-pin", "87654321", "--pin", "123456")
+	return env
+}
+
+// In front of another library everything is that library's, and its vendor's functions too.
+func TestInFrontOfAnotherLibrary(t *testing.T) {
+	dir := t.TempDir()
+	module, lines := filepath.Join(dir, "vendor.so"), filepath.Join(dir, "trace")
+	if err := command("cc", "-shared", "-fPIC", "-Wall", "-o", module, "testdata/vendor_module.c", "-ldl"); err != nil {
+		t.Fatal(err)
+	}
+	env := inFront(t, fmt.Sprintf("backend: {module: %s}\ntrace: {file: %s}\n", module, lines))
 	out := runs(t, env, "pkcs11-tool", "--module", built.library, "--test", "--login", "--pin", "123456")
 	if !strings.Contains(out, "No errors") {
 		t.Error(out)
