@@ -32,6 +32,7 @@ func epsemu_Initialize(args unsafe.Pointer) (rv C.CK_RV) {
 		return code(err)
 	}
 	running.Store(&m)
+	keep(socket)
 	return C.CKR_OK
 }
 
@@ -70,6 +71,7 @@ func epsemu_Finalize(reserved unsafe.Pointer) (rv C.CK_RV) {
 		return C.CK_RV(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
 	}
 	forget(0, every)
+	keep("")
 	return code((*m).Finalize())
 }
 

@@ -42,6 +42,7 @@ var (
 	opening sync.Mutex
 	opened  cryptoki.Extended // kept over C_Finalize: a token in memory keeps its objects
 	wrapped string            // the path of the library behind, if there is one
+	socket  string            // the path of the control socket, if there is one
 	running atomic.Pointer[cryptoki.Extended]
 )
 
@@ -67,7 +68,7 @@ func open() (cryptoki.Extended, error) {
 		return nil, err
 	}
 	if opened, err = c.Open(getenv); err == nil {
-		wrapped = c.Backend.Module
+		wrapped, socket = c.Backend.Module, c.Control.Path()
 	}
 	return opened, err
 }
@@ -79,6 +80,17 @@ func getenv(name string) (string, bool) {
 	defer C.free(unsafe.Pointer(key))
 	value := C.getenv(key)
 	return C.GoString(value), value != nil
+}
+
+// keep has C remove the control socket when the program exits; path empty: it is gone.
+func keep(path string) {
+	if path == "" {
+		C.epsemu_keep(nil)
+		return
+	}
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	C.epsemu_keep(name)
 }
 
 // epsemu_backend gives C the path of the library behind, 0 where there is none. Vendors let

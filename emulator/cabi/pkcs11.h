@@ -122,4 +122,6 @@ typedef struct { void *CreateMutex, *DestroyMutex, *LockMutex, *UnlockMutex; CK_
 	F(LoginUser, (CK_SESSION, CK_ULONG user, CK_IN, CK_IN2), (session, user, in, inLen, in2, in2Len)) \
 	F(SessionCancel, (CK_SESSION, CK_ULONG flags), (session, flags))
 
+void epsemu_keep(const char *path); // see socket.c
+
 #endif

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/epsbench/epsbench/emulator/layer/needle"
@@ -72,7 +73,7 @@ type Trace struct {
 
 // Control lets a bench in: see package control.
 type Control struct {
-	Socket        string   `yaml:"socket"`         // its path; empty: nobody is let in
+	Socket        string   `yaml:"socket"`         // see Path; empty: nobody is let in
 	UIDs          []uint32 `yaml:"uids"`           // who may connect, beside the uid of the process
 	UnsafeNeedles bool     `yaml:"unsafe_needles"` // the bench may ask for the clear values of keys
 }
@@ -120,6 +121,12 @@ func (c *Config) check() error {
 		}
 	}
 	return errors.Join(c.Control.check(), c.Needle.check(c.Control.UnsafeNeedles), c.Trace.check(c.Control.Socket))
+}
+
+// Path is that of the socket in this process: "%p" in the file stands for the pid, so that
+// several processes may have the same file.
+func (c Control) Path() string {
+	return strings.ReplaceAll(c.Socket, "%p", strconv.Itoa(os.Getpid()))
 }
 
 func (c Control) check() error {

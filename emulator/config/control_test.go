@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,6 +89,12 @@ func TestTheControlSocketOfAFile(t *testing.T) {
 	}
 	if all[len(all)-1].Function != "C_Finalize" {
 		t.Errorf("the last is %s", all[len(all)-1].Function)
+	}
+}
+
+func TestASocketForEachProcess(t *testing.T) {
+	if got, want := (config.Control{Socket: "/run/%p.sock"}).Path(), fmt.Sprintf("/run/%d.sock", os.Getpid()); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

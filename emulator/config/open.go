@@ -41,7 +41,9 @@ func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extende
 		if err != nil {
 			return nil, fmt.Errorf("fault: %w", err)
 		}
-		m, server = l.Module(), control.New(control.Options(c.Control), l)
+		m, server = l.Module(), control.New(control.Options{
+			Socket: c.Control.Path(), UIDs: c.Control.UIDs, UnsafeNeedles: c.Control.UnsafeNeedles,
+		}, l)
 	}
 	if m, err = c.traced(m, server); err != nil {
 		return nil, fmt.Errorf("trace: %w", err)

@@ -83,7 +83,7 @@ func calls(records []trace.Record) []table.Row {
 	var rows []table.Row
 	for _, r := range records {
 		rows = append(rows, table.Row{r.At.UTC().Format("15:04:05.000000"), r.Function, strings.TrimPrefix(r.Mechanism, "CKM_"),
-			numbers(r.Objects), numbers(r.Made), numbers(r.In), numbers(r.Out), short(r.Took), r.Return})
+			objects(r.Objects, r.Labels), objects(r.Made, r.Labels[min(len(r.Objects), len(r.Labels)):]), numbers(r.In), numbers(r.Out), short(r.Took), r.Return})
 	}
 	return rows
 }
@@ -96,8 +96,20 @@ func sums(records []trace.Record) []table.Row {
 	return rows
 }
 
-// numbers shows handles or lengths: "3 16".
-func numbers[N int | uint](ns []N) string { return strings.Trim(fmt.Sprint(ns), "[]") }
+// objects shows handles, and the labels that are known: `3 "K_m" 16`.
+func objects(handles []uint, labels []string) string {
+	var out []string
+	for i, h := range handles {
+		out = append(out, fmt.Sprint(h))
+		if i < len(labels) && labels[i] != "" {
+			out = append(out, labels[i])
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// numbers shows lengths: "3 16".
+func numbers(ns []int) string { return strings.Trim(fmt.Sprint(ns), "[]") }
 
 // short shows a time with three digits or so: "12.3µs".
 func short(d time.Duration) string {

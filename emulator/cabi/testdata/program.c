@@ -210,9 +210,26 @@ static void no_vendor(void) {
 	CHECK(f != NULL && f(0) == CKR_FUNCTION_NOT_SUPPORTED);
 }
 
+// Says when it is ready, works when it is told to, and ends as many programs do: without
+// C_Finalize. A child that ends before it changes nothing.
+static void controlled(void) {
+	CK_SESSION_HANDLE s = session();
+	CK_BYTE b[8];
+	pid_t child = fork();
+	if (child == 0) exit(0);
+	CHECK(waitpid(child, NULL, 0) == child);
+	puts("ready");
+	fflush(stdout);
+	while (getchar() != EOF) {
+		printf("0x%lX\n", p->C_GenerateRandom(s, b, sizeof b));
+		fflush(stdout);
+	}
+	exit(0);
+}
+
 static const struct { const char *name; void (*run)(void); } all[] = {
 	{"sizes", sizes}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
-	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor},
+	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor}, {"controlled", controlled},
 };
 
 int main(int argc, char **argv) {
