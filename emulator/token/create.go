@@ -118,6 +118,11 @@ func (s *session) complete(d *draft, from origin, made uint, base *object, login
 	if err != nil {
 		return 0, err
 	}
+	for _, handle := range d.within {
+		if err := s.remember(handle, o.flags&fUsage); err != nil {
+			return 0, err
+		}
+	}
 	return s.add(o, login)
 }
 
@@ -353,12 +358,13 @@ func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKe
 	if err := d.hasLength(spec); err != nil {
 		return 0, err
 	}
+	parts := []uint{base.handle}
 	value, err := spec.Derive(base.key, m[0], mechanism.Derivation{Length: d.length, Key: func(handle uint) (*mechanism.Key, error) {
 		other, err := s.beside(handle, spec)
 		if err != nil {
 			return nil, err
 		}
-		base = base.mixed(other)
+		base, parts = base.mixed(other), append(parts, other.handle)
 		return other.key, nil
 	}})
 	if err != nil {
@@ -369,6 +375,7 @@ func (t *Token) DeriveKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, baseKe
 			clear(value)
 			return 0, err
 		}
+		d.within = parts
 	}
 	if d.length == 0 {
 		d.length = len(value)

@@ -88,6 +88,31 @@ func (d *draft) confined(base *object) error {
 	return nil
 }
 
+// remember has a key keep in mind a usage of another that has it in it, and may be the same
+// key once more: it counts as a usage that the first has had. What is itself a copy or a
+// half cannot tell its others, so nothing made of it gets a usage that it never had.
+func (s *session) remember(handle uint, usage flags) error {
+	for {
+		o := s.object(pkcs11.ObjectHandle(handle))
+		switch {
+		case o == nil:
+			return rv(pkcs11.CKR_KEY_HANDLE_INVALID)
+		case usage&^o.ever == 0:
+			return nil
+		case o.is(fTwinned):
+			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		}
+		now := *o
+		now.ever |= usage
+		if err := now.conflict(); err != nil {
+			return err
+		}
+		if done, err := s.replace(o, &now); done || err != nil {
+			return err
+		}
+	}
+}
+
 // under adds the template of an unwrapping or base key to the caller's. Both
 // may name an attribute, when they agree on it.
 func under(rules []attribute, template []*pkcs11.Attribute) ([]*pkcs11.Attribute, error) {

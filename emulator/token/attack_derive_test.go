@@ -1,0 +1,86 @@
+package token_test
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/miekg/pkcs11"
+)
+
+// A key that is derived with its base key in it may be the base key once more, so that the
+// two, and all that are made of one, are one key where usages conflict (Clulow 2003). Each
+// row is a way to spread a conflict over them; its last step must be refused.
+func TestConflictsAcrossADerivation(t *testing.T) {
+	g := legacyToken(t)
+	derive := func(base pkcs11.ObjectHandle, usages ...uint) (pkcs11.ObjectHandle, error) {
+		return g.xorZeros(base, child(pkcs11.CKK_AES, 16, append(usages, pkcs11.CKA_SENSITIVE)...))
+	}
+	beside := func(base, other pkcs11.ObjectHandle, usages ...uint) (pkcs11.ObjectHandle, error) {
+		m := with(pkcs11.CKM_CONCATENATE_BASE_AND_KEY, binary.NativeEndian.AppendUint64(nil, uint64(other)))
+		return g.DeriveKey(g.s, m, base, child(pkcs11.CKK_AES, 32, append(usages, pkcs11.CKA_SENSITIVE)...))
+	}
+	set := func(h pkcs11.ObjectHandle, usage uint) error {
+		return g.SetAttributeValue(g.s, h, []*pkcs11.Attribute{attr(usage, true)})
+	}
+	fresh := func(set ...uint) pkcs11.ObjectHandle { return g.create(aesOf(random(16), append(set, cDrv)...)) }
+	must := func(h pkcs11.ObjectHandle, err error) pkcs11.ObjectHandle { t.Helper(); check(t, err); return h }
+	for name, last := range map[string]func() error{
+		"the base key gains what conflicts with its child": func() error {
+			base := fresh()
+			must(derive(base, cW))
+			return set(base, cD)
+		},
+		"it gains the usage after the child is gone": func() error {
+			base := fresh()
+			check(t, g.DestroyObject(g.s, must(derive(base, cU))))
+			return set(base, cE)
+		},
+		"the second of two base keys gains it": func() error {
+			other := fresh()
+			must(beside(fresh(), other, cW))
+			return set(other, cD)
+		},
+		"two children of one key": func() error {
+			base := fresh()
+			must(derive(base, cW))
+			return second(derive(base, cD))
+		},
+		"a child of a child": func() error {
+			first := must(derive(fresh(), cDrv))
+			return second(derive(first, cD))
+		},
+		"a child of a copy": func() error {
+			copied, err := g.CopyObject(g.s, fresh(), nil)
+			return second(derive(must(copied, err), cD))
+		},
+		"a child of what has the usage that conflicts": func() error { return second(derive(fresh(cW), cD)) },
+	} {
+		wants(t, name, last(), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	base := fresh(cE)
+	wants(t, "the usage of the base key", second(derive(base, cE)), 0)
+	wants(t, "one that does not conflict", second(derive(base, cW)), 0)
+	wants(t, "which the base key may have too", set(base, cW), 0)
+	copied, err := g.CopyObject(g.s, base, nil)
+	wants(t, "what a copy was given", second(derive(must(copied, err), cE)), 0)
+}
+
+// The usages of what was made of a key are known after a restart, and where the session
+// may not write.
+func TestDerivationsAreRemembered(t *testing.T) {
+	dir := t.TempDir()
+	g := directoryToken(t, dir)
+	base := g.create(aesOf(key16, cDrv, pkcs11.CKA_TOKEN))
+	check(t, g.SetAttributeValue(g.s, base, []*pkcs11.Attribute{attr(pkcs11.CKA_LABEL, "base")}))
+	session, err := g.OpenSession(0, ro)
+	check(t, err)
+	m := with(pkcs11.CKM_CONCATENATE_BASE_AND_KEY, binary.NativeEndian.AppendUint64(nil, uint64(base)))
+	_, err = g.DeriveKey(session, m, g.create(aesOf(key16, cDrv)), child(pkcs11.CKK_AES, 32, cW))
+	check(t, err)
+	g.Destroy()
+
+	g = directoryToken(t, dir)
+	base = g.find(attr(pkcs11.CKA_LABEL, "base"))[0]
+	wants(t, "DECRYPT", g.SetAttributeValue(g.s, base, []*pkcs11.Attribute{attr(cD, true)}), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	wants(t, "ENCRYPT", g.SetAttributeValue(g.s, base, []*pkcs11.Attribute{attr(cE, true)}), 0)
+}
