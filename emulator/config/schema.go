@@ -1,0 +1,13 @@
+package config
+
+import (
+	"bytes"
+	_ "embed"
+)
+
+//go:embed schema.json
+var schema []byte
+
+// Schema gives the JSON Schema (draft 2020-12) of the file, for editors. What names mean, and
+// what depends on other files, the reader alone can tell.
+func Schema() []byte { return bytes.Clone(schema) }
