@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -11,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/epsbench/epsbench/bench/report"
+	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/emulator/layer/fault"
 	"github.com/epsbench/epsbench/emulator/layer/personality"
 )
@@ -19,10 +23,17 @@ import (
 type listCommand struct {
 	What   string `arg:"" enum:"claims,suites,mutants,targets,faults,personalities" help:"claims, suites, mutants, targets, faults or personalities."`
 	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
+	Schema bool   `help:"The JSON Schema of the file that one's own is written in: of faults."`
 }
+
+// schemas are of the files that a user may write.
+var schemas = map[string]func() []byte{"faults": fault.Schema}
 
 // Run is called by kong.
 func (c *listCommand) Run(a *app) error {
+	if c.Schema {
+		return c.schema(a)
+	}
 	lists := map[string]func(*app) (any, table.Row, []table.Row){
 		"claims": listClaims, "suites": listSuites, "mutants": listMutants, "targets": listTargets,
 		"faults": listFaults, "personalities": listPersonalities,
@@ -33,6 +44,15 @@ func (c *listCommand) Run(a *app) error {
 	}
 	printTable(a.out, head, rows)
 	return nil
+}
+
+func (c *listCommand) schema(a *app) error {
+	schema := schemas[c.What]
+	if schema == nil {
+		return &run.UsageError{What: fmt.Sprintf("there is no schema of %s", c.What), Mend: "there is one of " + strings.Join(slices.Sorted(maps.Keys(schemas)), " and ")}
+	}
+	_, err := a.out.Write(schema())
+	return err
 }
 
 // listedClaim is a claim of report.json without its cases.

@@ -31,7 +31,7 @@ type node struct {
 	Ref                  string          `json:"$ref"`
 	Type                 any             `json:"type"`
 	Properties           map[string]node `json:"properties"`
-	AdditionalProperties *bool           `json:"additionalProperties"`
+	AdditionalProperties json.RawMessage `json:"additionalProperties"` // false, or a schema
 	Items                *node           `json:"items"`
 	Defs                 map[string]node `json:"$defs"`
 }
@@ -84,6 +84,15 @@ func (s *Schema) fits(at string, n node, t reflect.Type) {
 	case reflect.Struct:
 		s.is(at, n, "object")
 		s.keys(at, n, t)
+	case reflect.Map:
+		s.is(at, n, "object")
+		var values node
+		if err := json.Unmarshal(n.AdditionalProperties, &values); err != nil {
+			s.t.Errorf("%s: a map whose additionalProperties are no schema", at)
+			return
+		}
+		s.fits(at+".*", values, t.Elem())
+	case reflect.Interface: // the reader says more
 	case reflect.Bool:
 		s.is(at, n, "boolean")
 	case reflect.Float64:
@@ -113,7 +122,7 @@ func (s *Schema) is(at string, n node, want string) {
 
 func (s *Schema) keys(at string, n node, t reflect.Type) {
 	s.t.Helper()
-	if n.AdditionalProperties == nil || *n.AdditionalProperties {
+	if string(n.AdditionalProperties) != "false" {
 		s.t.Errorf("%s: takes keys that it does not know", at)
 	}
 	fields := map[string]reflect.Type{}
