@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,77 +15,99 @@ import (
 // A bench has a C program meet a fault and sees its calls; nothing is left of the socket,
 // though the program never says C_Finalize, and a child of it has ended before.
 func TestABenchControlsACProgram(t *testing.T) {
+	for name, what := range map[string]string{"from its start": "controlled", "after an exec in its process": "execs"} {
+		t.Run(name, func(t *testing.T) {
+			p := startControlled(t, what)
+			p.says("ready")
+			bench, err := control.Dial(t.Context(), p.socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bench.PID() != p.cmd.Process.Pid {
+				t.Errorf("pid %d, want %d", bench.PID(), p.cmd.Process.Pid)
+			}
+			p.meetsAFault(bench)
+			p.in.Close()
+			if err := p.cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+			if left, err := os.ReadDir(filepath.Dir(p.socket)); len(left) != 0 || err != nil {
+				t.Errorf("left is %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// meetsAFault has the program call before, under and after a plan, while the bench looks on.
+func (p *controlled) meetsAFault(bench *control.Client) {
+	p.t.Helper()
+	ctx, seen := p.t.Context(), make(chan trace.Record, 8)
+	if _, err := bench.Records(ctx, func(r trace.Record) { seen <- r }); err != nil {
+		p.t.Fatal(err)
+	}
+	p.calls("0x0")
+	if err := bench.PlayYAML(ctx, "name: x\nabout: y\nrules: [{when: {function: [C_GenerateRandom]}, then: {return: CKR_DEVICE_ERROR}}]\n"); err != nil {
+		p.t.Fatal(err)
+	}
+	p.calls("0x30")
+	if err := bench.Disarm(ctx); err != nil {
+		p.t.Fatal(err)
+	}
+	p.calls("0x0")
+	for _, want := range []string{"CKR_OK", "CKR_DEVICE_ERROR", "CKR_OK"} {
+		if r := <-seen; r.Function != "C_GenerateRandom" || r.Return != want {
+			p.t.Errorf("the bench sees %+v, want %s", r, want)
+		}
+	}
+}
+
+// controlled is a C program with a control socket, which works when it is told to.
+type controlled struct {
+	t      *testing.T
+	socket string
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Scanner
+}
+
+func startControlled(t *testing.T, what string) *controlled {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "cabi") // a short path: a socket's is limited
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket := filepath.Join(dir, "socket")
-	c := exec.CommandContext(t.Context(), built.program, built.library, "controlled")
-	c.Env = configured(t, "backend: {token: memory}\nslots: [{id: 7, label: eps, so_pin: {env: TEST_PIN}, pin: {env: TEST_PIN}}]\n"+
-		"control: {socket: "+socket+"}\n", "TEST_PIN=123456")
-	c.Stderr = os.Stderr
-	in, err := c.StdinPipe()
+	p := &controlled{t: t, socket: filepath.Join(dir, "socket")}
+	p.cmd = exec.CommandContext(t.Context(), built.program, built.library, what)
+	p.cmd.Env = configured(t, "backend: {token: memory}\nslots: [{id: 7, label: eps, so_pin: {env: TEST_PIN}, pin: {env: TEST_PIN}}]\n"+
+		"control: {socket: "+p.socket+"}\n", "TEST_PIN=123456")
+	p.cmd.Stderr = os.Stderr
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, err := c.StdoutPipe()
-	if err != nil {
+	p.out = bufio.NewScanner(out)
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	out := bufio.NewScanner(stdout)
-	says := func(want string) {
-		t.Helper()
-		if !out.Scan() || out.Text() != want {
-			t.Fatalf("the program says %q, want %q", out.Text(), want)
-		}
-	}
-	calls := func(want string) {
-		t.Helper()
-		if _, err := in.Write([]byte("x")); err != nil {
-			t.Fatal(err)
-		}
-		says(want)
-	}
+	return p
+}
 
-	says("ready")
-	bench, err := control.Dial(t.Context(), socket)
-	if err != nil {
-		t.Fatal(err)
+func (p *controlled) says(want string) {
+	p.t.Helper()
+	if !p.out.Scan() || p.out.Text() != want {
+		p.t.Fatalf("the program says %q, want %q", p.out.Text(), want)
 	}
-	if bench.PID() != c.Process.Pid {
-		t.Errorf("pid %d, want %d", bench.PID(), c.Process.Pid)
+}
+
+// calls has the program call once.
+func (p *controlled) calls(want string) {
+	p.t.Helper()
+	if _, err := p.in.Write([]byte("x")); err != nil {
+		p.t.Fatal(err)
 	}
-	seen := make(chan trace.Record, 8)
-	records, err := bench.Records(t.Context(), func(r trace.Record) { seen <- r })
-	if err != nil {
-		t.Fatal(err)
-	}
-	calls("0x0")
-	if err := bench.PlayYAML(t.Context(), "name: x\nabout: y\nrules: [{when: {function: [C_GenerateRandom]}, then: {return: CKR_DEVICE_ERROR}}]\n"); err != nil {
-		t.Fatal(err)
-	}
-	calls("0x30")
-	if err := bench.Disarm(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	calls("0x0")
-	for _, want := range []string{"CKR_OK", "CKR_DEVICE_ERROR", "CKR_OK"} {
-		if r := <-seen; r.Function != "C_GenerateRandom" || r.Return != want {
-			t.Errorf("the bench sees %+v, want %s", r, want)
-		}
-	}
-	in.Close()
-	if err := c.Wait(); err != nil {
-		t.Error(err)
-	}
-	if err := records.Wait(); err != nil {
-		t.Error(err)
-	}
-	if left, err := os.ReadDir(dir); len(left) != 0 || err != nil {
-		t.Errorf("left is %v, %v", left, err)
-	}
+	p.says(want)
 }

@@ -227,9 +227,15 @@ static void controlled(void) {
 	exit(0);
 }
 
+// Is another program from then on, in the same process.
+static void execs(void) {
+	session();
+	execl("/proc/self/exe", "program", path, "controlled", NULL);
+}
+
 static const struct { const char *name; void (*run)(void); } all[] = {
 	{"sizes", sizes}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
-	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor}, {"controlled", controlled},
+	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor}, {"controlled", controlled}, {"execs", execs},
 };
 
 int main(int argc, char **argv) {
