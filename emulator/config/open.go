@@ -23,7 +23,7 @@ func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extende
 		return nil, err
 	}
 	var server *control.Server
-	if c.Control.UnsafeNeedles {
+	if c.Control.Socket != "" && c.Control.UnsafeNeedles {
 		// Nearest to the token, which alone knows its keys.
 		m = needle.New(m, c.Needle.chosen(func(n needle.Needle) { server.Needle(n) }))
 	}

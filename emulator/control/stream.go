@@ -24,7 +24,8 @@ func (c *Client) Records(ctx context.Context, f func(trace.Record)) (*Stream, er
 }
 
 // Needles does the same with needles, which f is to clear. Without unsafe_needles in the
-// emulator's file it is ErrNeedles.
+// emulator's file it is ErrNeedles. Copies stay behind in our own memory: a hunt looks in
+// another process.
 func (c *Client) Needles(ctx context.Context, f func(needle.Needle)) (*Stream, error) {
 	return c.stream(ctx, "needles", func(r reply) error {
 		if r.Needle == nil {
