@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// built is where TestMain has put the library and a C program that loads it.
-var built struct{ library, program string }
+// built is where TestMain has put the library and the C programs that load it.
+var built struct{ library, program, hostile string }
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "libepsemu")
@@ -33,11 +33,17 @@ func TestMain(m *testing.M) {
 }
 
 func build(dir string) error {
-	built.library, built.program = filepath.Join(dir, "libepsemu.so"), filepath.Join(dir, "program")
+	built.library, built.program, built.hostile = filepath.Join(dir, "libepsemu.so"), filepath.Join(dir, "program"), filepath.Join(dir, "hostile")
 	if err := command("go", "build", "-buildvcs=false", "-buildmode=c-shared", "-o", built.library, "."); err != nil {
 		return err
 	}
-	return command("cc", "-g", "-Wall", "-I/usr/include/p11-kit-1", "-o", built.program, "testdata/program.c", "-ldl", "-lpthread")
+	for _, program := range []string{built.program, built.hostile} {
+		source := "testdata/" + filepath.Base(program) + ".c"
+		if err := command("cc", "-g", "-O1", "-Wall", "-I/usr/include/p11-kit-1", "-o", program, source, "-ldl", "-lpthread"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func command(name string, args ...string) error {
@@ -49,10 +55,15 @@ func command(name string, args ...string) error {
 }
 
 // environment has a file for the library, with a token in a directory of its own.
-func environment(t *testing.T) []string {
+func environment(t *testing.T) []string { return slot(t, t.TempDir()) }
+
+// inMemory has a file for a token that ends with its process: a login there costs little.
+func inMemory(t *testing.T) []string { return slot(t, "memory") }
+
+func slot(t *testing.T, where string) []string {
 	return configured(t, fmt.Sprintf(`backend: {token: %s}
 slots: [{id: 7, label: eps, so_pin: {env: TEST_SO_PIN}, pin: {env: TEST_PIN}}]
-`, t.TempDir()), "TEST_SO_PIN=87654321", "TEST_PIN=123456")
+`, where), "TEST_SO_PIN=87654321", "TEST_PIN=123456")
 }
 
 func configured(t *testing.T, text string, more ...string) []string {
