@@ -148,17 +148,47 @@ func (s *Schema) keys(at string, n node, t reflect.Type) {
 // Judge tells what the schema says of the text of a file.
 func (s *Schema) Judge(text string) error {
 	s.t.Helper()
-	var doc map[string]any
+	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 		return err
 	}
-	plain, err := json.Marshal(doc)
-	if err != nil {
-		return err
-	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(plain))
+	value, err := plain(&doc)
 	if err != nil {
 		return err
 	}
 	return s.compiled.Validate(value)
+}
+
+// plain gives a document as JSON has it: keys are text, also those that YAML takes for
+// booleans.
+func plain(n *yaml.Node) (any, error) {
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return plain(n.Content[0])
+	case yaml.AliasNode:
+		return plain(n.Alias)
+	case yaml.MappingNode:
+		out := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			value, err := plain(n.Content[i+1])
+			if err != nil {
+				return nil, err
+			}
+			out[n.Content[i].Value] = value
+		}
+		return out, nil
+	case yaml.SequenceNode:
+		out := []any{}
+		for _, item := range n.Content {
+			value, err := plain(item)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, value)
+		}
+		return out, nil
+	}
+	var v any
+	err := n.Decode(&v)
+	return v, err
 }
