@@ -39,3 +39,36 @@ func BenchmarkACall(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkARecord tells what a call costs while a bench reads, and how many records it
+// gets of those that a program without a pause makes.
+func BenchmarkARecord(b *testing.B) {
+	faults, err := fault.New(empty{}, nil, fault.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	path := socket(b)
+	s := control.New(control.Options{Socket: path}, faults)
+	if err := s.Listen(); err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	m := trace.With(faults.Module(), trace.Options{Wanted: s.Wanted}, s.Record)
+	bench, err := control.Dial(b.Context(), path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	seen := 0
+	stream, err := bench.Records(b.Context(), func(trace.Record) { seen++ })
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		m.Logout(1)
+	}
+	s.Close()
+	if err := stream.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(seen)/b.Elapsed().Seconds(), "records/s")
+}

@@ -29,7 +29,7 @@ type emulator struct {
 }
 
 // socket gives a path that is short enough, in a directory that everybody may enter.
-func socket(t *testing.T) string {
+func socket(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "control")
 	if err == nil {
