@@ -51,7 +51,9 @@ typedef struct { void *CreateMutex, *DestroyMutex, *LockMutex, *UnlockMutex; CK_
 
 // The functions that enter Go: name, parameters, arguments. Their order, and the places of
 // the others, are those of the standard's pkcs11f.h: see exports.c.
-#define FUNCTIONS(F) \
+#define FUNCTIONS(F) FUNCTIONS_V2(F) FUNCTIONS_V3(F)
+
+#define FUNCTIONS_V2(F) \
 	F(Initialize, (void *args), (args)) \
 	F(Finalize, (void *reserved), (reserved)) \
 	F(GetInfo, (CK_INFO *info), (info)) \
@@ -118,7 +120,9 @@ typedef struct { void *CreateMutex, *DestroyMutex, *LockMutex, *UnlockMutex; CK_
 	F(DeriveKey, (CK_SESSION, CK_MECH, CK_ULONG base, CK_TEMPLATE, CK_ULONG *made), (session, mechanism, base, template, count, made)) \
 	F(SeedRandom, (CK_SESSION, CK_IN), (session, in, inLen)) \
 	F(GenerateRandom, (CK_SESSION, CK_BYTE *out, CK_ULONG length), (session, out, length)) \
-	F(WaitForSlotEvent, (CK_ULONG flags, CK_ULONG *slot, void *reserved), (flags, slot, reserved)) \
+	F(WaitForSlotEvent, (CK_ULONG flags, CK_ULONG *slot, void *reserved), (flags, slot, reserved))
+
+#define FUNCTIONS_V3(F) \
 	F(LoginUser, (CK_SESSION, CK_ULONG user, CK_IN, CK_IN2), (session, user, in, inLen, in2, in2Len)) \
 	F(SessionCancel, (CK_SESSION, CK_ULONG flags), (session, flags))
 

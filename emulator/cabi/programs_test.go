@@ -159,3 +159,12 @@ func TestInFrontOfAnotherLibrary(t *testing.T) {
 		t.Errorf("trace of %d bytes, %v", len(trace), err)
 	}
 }
+
+// The library's own header, and the order of its functions, are those of p11-kit's.
+func TestHeader(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "header")
+	if err := command("cc", "-Wall", "-Wextra", "-Werror", "-I/usr/include/p11-kit-1", "-o", program, "testdata/header.c", "-ldl"); err != nil {
+		t.Fatal(err)
+	}
+	runs(t, inMemory(t), program, built.library)
+}
