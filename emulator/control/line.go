@@ -2,13 +2,11 @@ package control
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/epsbench/epsbench/emulator/layer/needle"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
@@ -35,25 +33,6 @@ func next(s *bufio.Scanner, v any) error {
 	}
 	defer clear(s.Bytes())
 	return parse(s.Bytes(), v)
-}
-
-// parse reads one JSON object. Its errors show nothing of it but the name of a key.
-func parse(line []byte, v any) error {
-	if !bytes.HasPrefix(line, []byte("{")) {
-		return fmt.Errorf("%w: no JSON object", ErrRequest)
-	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return fmt.Errorf("%w: unknown key %.60s", ErrRequest, key)
-		}
-		return fmt.Errorf("%w: no such JSON", ErrRequest)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: more than one JSON object", ErrRequest)
-	}
-	return nil
 }
 
 // helloLine is the first line of each side.
