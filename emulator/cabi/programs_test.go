@@ -103,7 +103,7 @@ func TestPKCS11Tool(t *testing.T) {
 	if !strings.Contains(out, "Private Key Object") {
 		t.Error(out)
 	}
-	out = runs(t, env, "pkcs11-tool", "--module", built.library, "--test", "--login", "--pin", "123456")
+	out = runs(t, env, "pkcs11-tool", "--module", built.library, "--test", "--allow-sw", "--login", "--pin", "123456")
 	if !strings.Contains(out, "No errors") {
 		t.Error(out)
 	}
@@ -149,7 +149,7 @@ func TestInFrontOfAnotherLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := inFront(t, fmt.Sprintf("backend: {module: %s}\ntrace: {file: %s}\n", module, lines))
-	out := runs(t, env, "pkcs11-tool", "--module", built.library, "--test", "--login", "--pin", "123456")
+	out := runs(t, env, "pkcs11-tool", "--module", built.library, "--test", "--allow-sw", "--login", "--pin", "123456")
 	if !strings.Contains(out, "No errors") {
 		t.Error(out)
 	}

@@ -5,6 +5,7 @@
 package mechanism
 
 import (
+	"bytes"
 	"io"
 	"maps"
 	"slices"
@@ -19,16 +20,18 @@ type Operation uint
 
 // Operations have the values of CK_MECHANISM_INFO's flags.
 const (
-	Encrypt      Operation = pkcs11.CKF_ENCRYPT
-	Decrypt      Operation = pkcs11.CKF_DECRYPT
-	Digest       Operation = pkcs11.CKF_DIGEST
-	Sign         Operation = pkcs11.CKF_SIGN
-	Verify       Operation = pkcs11.CKF_VERIFY
-	Generate     Operation = pkcs11.CKF_GENERATE
-	GeneratePair Operation = pkcs11.CKF_GENERATE_KEY_PAIR
-	Wrap         Operation = pkcs11.CKF_WRAP
-	Unwrap       Operation = pkcs11.CKF_UNWRAP
-	Derive       Operation = pkcs11.CKF_DERIVE
+	Encrypt       Operation = pkcs11.CKF_ENCRYPT
+	Decrypt       Operation = pkcs11.CKF_DECRYPT
+	Digest        Operation = pkcs11.CKF_DIGEST
+	Sign          Operation = pkcs11.CKF_SIGN
+	Verify        Operation = pkcs11.CKF_VERIFY
+	SignRecover   Operation = pkcs11.CKF_SIGN_RECOVER
+	VerifyRecover Operation = pkcs11.CKF_VERIFY_RECOVER
+	Generate      Operation = pkcs11.CKF_GENERATE
+	GeneratePair  Operation = pkcs11.CKF_GENERATE_KEY_PAIR
+	Wrap          Operation = pkcs11.CKF_WRAP
+	Unwrap        Operation = pkcs11.CKF_UNWRAP
+	Derive        Operation = pkcs11.CKF_DERIVE
 )
 
 // Spec is one row of the table: what a mechanism may do and how it does it.
@@ -42,6 +45,8 @@ type Spec struct {
 	general       bool                                              // the parameter says how many bytes of an HMAC there are
 	sign          func(k *Key, m *pkcs11.Mechanism) (signer, error) // instead of an HMAC
 	single        bool                                              // a signature takes its data in one part
+	raw           bool                                              // a signature is the bare private operation
+	recover       recovery
 	pair          func(p Pair) (*Key, error)
 	cipher        startCipher
 	atOnce        func(k *Key, encrypt bool, in []byte) ([]byte, error) // instead of cipher, without parameter
@@ -91,7 +96,8 @@ var (
 // unsafeTable widens rows of table.
 var unsafeTable = []Spec{
 	aesCBCPad(Encrypt | Decrypt | Wrap | Unwrap),
-	rsaPKCS(Encrypt | Decrypt | Sign | Verify | Wrap | Unwrap),
+	rsaPKCS(signing | Encrypt | Decrypt | Wrap | Unwrap),
+	rsaX509(signing | Encrypt | Decrypt | Wrap | Unwrap),
 }
 
 // Rows is what a token offers.
@@ -261,17 +267,21 @@ func (s *Spec) Unwrap(k *Key, m *pkcs11.Mechanism, blob []byte) ([]byte, error) 
 type padding int
 
 const (
-	exact   padding = iota // nothing: the mechanism carries the length
-	zeroPad                // at most seven zero bytes that filled a block of RFC 3394
+	exact        padding = iota // nothing: the mechanism carries the length
+	zeroPad                     // at most seven zero bytes that filled a block of RFC 3394
+	leadingZeros                // the zeros before a number
 )
 
-// Trim gives an unwrapped value the length that its template names: its own, or
-// for RFC 3394 up to seven bytes fewer when those are zero, as tokens make them
+// Trim gives an unwrapped value the length that its template names: its own, for raw RSA
+// the end of it when all before is zero, or for RFC 3394 up to seven bytes fewer when those are zero, as tokens make them
 // that pad a 20-byte seed to 24. Any other length is CKR_TEMPLATE_INCONSISTENT.
 func (s *Spec) Trim(value []byte, length int) ([]byte, error) {
 	cut := len(value) - length
 	if cut == 0 {
 		return value, nil
+	}
+	if s.padding == leadingZeros && cut > 0 && len(bytes.TrimLeft(value[:cut], "\x00")) == 0 {
+		return value[cut:], nil
 	}
 	if s.padding != zeroPad || cut < 0 || cut >= semiblock || length < 1 {
 		return nil, pkcs11.Error(pkcs11.CKR_TEMPLATE_INCONSISTENT)

@@ -11,6 +11,8 @@ import (
 	"github.com/epsbench/epsbench/emulator/mechanism"
 )
 
+const recovery = mechanism.SignRecover | mechanism.VerifyRecover
+
 // What each mechanism may do is API: an application asks C_GetMechanismInfo.
 func TestTable(t *testing.T) {
 	const (
@@ -35,7 +37,7 @@ func TestTable(t *testing.T) {
 		pkcs11.CKM_CONCATENATE_BASE_AND_KEY: mechanism.Derive, pkcs11.CKM_CONCATENATE_BASE_AND_DATA: mechanism.Derive,
 		pkcs11.CKM_CONCATENATE_DATA_AND_BASE: mechanism.Derive, mechanism.CKM_HKDF_DERIVE: mechanism.Derive,
 		pkcs11.CKM_PKCS5_PBKD2: mechanism.Generate,
-		pkcs11.CKM_RSA_PKCS:    S | V, pkcs11.CKM_RSA_PKCS_PSS: S | V,
+		pkcs11.CKM_RSA_PKCS:    S | V | recovery, pkcs11.CKM_RSA_X_509: S | V | recovery, pkcs11.CKM_RSA_PKCS_PSS: S | V,
 		pkcs11.CKM_AES_CTR: E | D, pkcs11.CKM_AES_CCM: E | D,
 		pkcs11.CKM_AES_CMAC: S | V, pkcs11.CKM_AES_CMAC_GENERAL: S | V,
 	} {
@@ -98,7 +100,8 @@ func TestLegacyRows(t *testing.T) {
 		pkcs11.CKM_DES3_ECB_ENCRYPT_DATA: Drv, pkcs11.CKM_DES3_CBC_ENCRYPT_DATA: Drv,
 		pkcs11.CKM_AES_CBC_PAD:       E | D | W | U,
 		pkcs11.CKM_XOR_BASE_AND_DATA: Drv, pkcs11.CKM_EXTRACT_KEY_FROM_KEY: Drv,
-		pkcs11.CKM_RSA_PKCS: E | D | W | U | mechanism.Sign | mechanism.Verify,
+		pkcs11.CKM_RSA_PKCS:  E | D | W | U | mechanism.Sign | mechanism.Verify | recovery,
+		pkcs11.CKM_RSA_X_509: E | D | W | U | mechanism.Sign | mechanism.Verify | recovery,
 	}
 	for _, typ := range mechanism.Legacy.List() {
 		spec := mechanism.Legacy.Lookup(typ)

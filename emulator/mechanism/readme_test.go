@@ -71,7 +71,7 @@ func can(s *mechanism.Spec) string {
 		word string
 	}{
 		{mechanism.Encrypt, "encrypt"}, {mechanism.Decrypt, "decrypt"}, {mechanism.Digest, "digest"}, {mechanism.Sign, "sign"},
-		{mechanism.Verify, "verify"}, {mechanism.Generate, "generate"}, {mechanism.GeneratePair, "generate pair"},
+		{mechanism.Verify, "verify"}, {mechanism.SignRecover, "sign and verify with recovery"}, {mechanism.Generate, "generate"}, {mechanism.GeneratePair, "generate pair"},
 		{mechanism.Wrap, "wrap"}, {mechanism.Unwrap, "unwrap"}, {mechanism.Derive, "derive"},
 	} {
 		if s.Can(o.op) {

@@ -32,9 +32,11 @@ var rsaTable = slices.Concat([]Spec{
 // The digests of RSA, and those of its mask generation function.
 var (
 	rsaHash = map[uint]crypto.Hash{pkcs11.CKM_SHA_1: crypto.SHA1, pkcs11.CKM_SHA224: crypto.SHA224, pkcs11.CKM_SHA256: crypto.SHA256,
-		pkcs11.CKM_SHA384: crypto.SHA384, pkcs11.CKM_SHA512: crypto.SHA512}
+		pkcs11.CKM_SHA384: crypto.SHA384, pkcs11.CKM_SHA512: crypto.SHA512,
+		pkcs11.CKM_SHA3_224: crypto.SHA3_224, pkcs11.CKM_SHA3_256: crypto.SHA3_256, pkcs11.CKM_SHA3_384: crypto.SHA3_384, pkcs11.CKM_SHA3_512: crypto.SHA3_512}
 	rsaMGF = map[uint]crypto.Hash{pkcs11.CKG_MGF1_SHA1: crypto.SHA1, pkcs11.CKG_MGF1_SHA224: crypto.SHA224, pkcs11.CKG_MGF1_SHA256: crypto.SHA256,
-		pkcs11.CKG_MGF1_SHA384: crypto.SHA384, pkcs11.CKG_MGF1_SHA512: crypto.SHA512}
+		pkcs11.CKG_MGF1_SHA384: crypto.SHA384, pkcs11.CKG_MGF1_SHA512: crypto.SHA512,
+		CKG_MGF1_SHA3_224: crypto.SHA3_224, CKG_MGF1_SHA3_256: crypto.SHA3_256, CKG_MGF1_SHA3_384: crypto.SHA3_384, CKG_MGF1_SHA3_512: crypto.SHA3_512}
 )
 
 func oaep(k *Key, m *pkcs11.Mechanism, encrypt bool, x *Space) (Cipher, error) {

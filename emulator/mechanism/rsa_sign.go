@@ -22,10 +22,18 @@ var rsaSigns = []struct {
 	{crypto.SHA256, pkcs11.CKM_SHA256_RSA_PKCS, pkcs11.CKM_SHA256_RSA_PKCS_PSS},
 	{crypto.SHA384, pkcs11.CKM_SHA384_RSA_PKCS, pkcs11.CKM_SHA384_RSA_PKCS_PSS},
 	{crypto.SHA512, pkcs11.CKM_SHA512_RSA_PKCS, pkcs11.CKM_SHA512_RSA_PKCS_PSS},
+	{crypto.SHA3_224, pkcs11.CKM_SHA3_224_RSA_PKCS, pkcs11.CKM_SHA3_224_RSA_PKCS_PSS},
+	{crypto.SHA3_256, pkcs11.CKM_SHA3_256_RSA_PKCS, pkcs11.CKM_SHA3_256_RSA_PKCS_PSS},
+	{crypto.SHA3_384, pkcs11.CKM_SHA3_384_RSA_PKCS, pkcs11.CKM_SHA3_384_RSA_PKCS_PSS},
+	{crypto.SHA3_512, pkcs11.CKM_SHA3_512_RSA_PKCS, pkcs11.CKM_SHA3_512_RSA_PKCS_PSS},
 }
 
+const signing = Sign | Verify | SignRecover | VerifyRecover
+
 var rsaSignTable = func() []Spec {
-	rows := []Spec{rsaPKCS(Sign | Verify), rsaSigning(pkcs11.CKM_RSA_PKCS_PSS, pss(0))}
+	barePSS := rsaSigning(pkcs11.CKM_RSA_PKCS_PSS, pss(0))
+	barePSS.single = true
+	rows := []Spec{rsaPKCS(signing), rsaX509(signing), barePSS}
 	for _, c := range rsaSigns {
 		rows = append(rows, rsaSigning(c.pkcs, pkcs1Signature(c.hash)), rsaSigning(c.pss, pss(c.hash)))
 	}
@@ -40,7 +48,7 @@ func rsaSigning(mech uint, sign func(*Key, *pkcs11.Mechanism) (signer, error)) S
 // or unwrapped, and sees which of them fail, decrypts others too (Bleichenbacher 1998).
 func rsaPKCS(can Operation) Spec {
 	s := rsaSigning(pkcs11.CKM_RSA_PKCS, pkcs1Signature(0))
-	s.Operations, s.cipher = can, pkcs1
+	s.Operations, s.cipher, s.single, s.recover = can, pkcs1, true, pkcs1Recover
 	return s
 }
 

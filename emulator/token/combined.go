@@ -66,7 +66,7 @@ func (t *Token) DecryptVerifyUpdate(sh pkcs11.SessionHandle, cipher []byte) ([]b
 
 // busy tells whether an operation with a state is active; a search has none.
 func (s *session) busy() bool {
-	return s.encrypt.cipher != nil || s.decrypt.cipher != nil || s.sign.active || s.verify.active || s.digest.active
+	return s.encrypt.cipher != nil || s.decrypt.cipher != nil || s.signRecover.run != nil || s.verifyRecover.run != nil || s.sign.active || s.verify.active || s.digest.active
 }
 
 // GetOperationState is C_GetOperationState: this token gives no state out, since it would

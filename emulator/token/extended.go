@@ -50,6 +50,8 @@ var cancels = map[uint]func(*session){
 	pkcs11.CKF_DIGEST:         func(s *session) { s.digest.active = false },
 	pkcs11.CKF_SIGN:           func(s *session) { s.sign.active = false },
 	pkcs11.CKF_VERIFY:         func(s *session) { s.verify.active = false },
+	pkcs11.CKF_SIGN_RECOVER:   func(s *session) { s.signRecover.end() },
+	pkcs11.CKF_VERIFY_RECOVER: func(s *session) { s.verifyRecover.end() },
 	cryptoki.CKF_FIND_OBJECTS: func(s *session) { s.search = search{} },
 }
 

@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/miekg/pkcs11"
@@ -107,6 +108,14 @@ var fuzzed = []func(t *Token, s pkcs11.SessionHandle, p *tape) error{
 		return t.Verify(s, p.bytes(64), p.bytes(64))
 	},
 	func(t *Token, s pkcs11.SessionHandle, p *tape) error { return t.VerifyFinal(s, p.bytes(64)) },
+	func(t *Token, s pkcs11.SessionHandle, p *tape) error {
+		return t.SignRecoverInit(s, p.mechanism(), p.handle())
+	},
+	func(t *Token, s pkcs11.SessionHandle, p *tape) error { return only(t.SignRecover(s, p.bytes(64))) },
+	func(t *Token, s pkcs11.SessionHandle, p *tape) error {
+		return t.VerifyRecoverInit(s, p.mechanism(), p.handle())
+	},
+	func(t *Token, s pkcs11.SessionHandle, p *tape) error { return only(t.VerifyRecover(s, p.bytes(64))) },
 	func(t *Token, s pkcs11.SessionHandle, p *tape) error { return t.DigestUpdate(s, p.bytes(64)) },
 	func(t *Token, s pkcs11.SessionHandle, p *tape) error { return t.DigestKey(s, p.handle()) },
 	func(t *Token, s pkcs11.SessionHandle, p *tape) error { return only(t.DigestFinal(s)) },
@@ -189,7 +198,32 @@ func fuzzedToken(t *testing.T) (*Token, pkcs11.SessionHandle) {
 		}
 	}
 	addCurveKeys(t, m, s)
+	addRSAKeys(t, m, s)
 	return m, s
+}
+
+// fuzzedPair is made once: an RSA key takes longer than all the calls of a tape.
+var fuzzedPair = sync.OnceValues(func() (*mechanism.Key, error) { return mechanism.NewPair(1024, nil) })
+
+// addRSAKeys adds both halves of a pair, with the usages that may be together.
+func addRSAKeys(t *testing.T, m *Token, s pkcs11.SessionHandle) {
+	t.Helper()
+	k, err := fuzzedPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := k.Private()
+	for class, more := range map[uint][]*pkcs11.Attribute{
+		pkcs11.CKO_PUBLIC_KEY: {pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true), pkcs11.NewAttribute(pkcs11.CKA_VERIFY_RECOVER, true), pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, true)},
+		pkcs11.CKO_PRIVATE_KEY: {pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_SIGN_RECOVER, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE_EXPONENT, p.D.Bytes()),
+			pkcs11.NewAttribute(pkcs11.CKA_PRIME_1, p.Primes[0].Bytes()), pkcs11.NewAttribute(pkcs11.CKA_PRIME_2, p.Primes[1].Bytes())},
+	} {
+		template := append([]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_RSA),
+			pkcs11.NewAttribute(pkcs11.CKA_MODULUS, p.N.Bytes()), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})}, more...)
+		if _, err := m.CreateObject(s, template); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // addCurveKeys adds a pair on each kind of curve, with every usage that it may have.

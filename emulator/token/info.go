@@ -89,16 +89,21 @@ func (t *Token) GetTokenInfo(slotID uint) (pkcs11.TokenInfo, error) {
 	return info, nil
 }
 
-// GetMechanismList is C_GetMechanismList.
+// GetMechanismList is C_GetMechanismList. Those that take no parts come last: programs that
+// try all of C_Sign's functions do so by the first that they know (pkcs11-tool --test).
 func (t *Token) GetMechanismList(slotID uint) ([]*pkcs11.Mechanism, error) {
 	if _, err := t.slot(slotID); err != nil {
 		return nil, err
 	}
-	var out []*pkcs11.Mechanism
+	var out, last []*pkcs11.Mechanism
 	for _, m := range t.offers.List() {
+		if t.offers.Lookup(m).Single() {
+			last = append(last, pkcs11.NewMechanism(m, nil))
+			continue
+		}
 		out = append(out, pkcs11.NewMechanism(m, nil))
 	}
-	return out, nil
+	return append(out, last...), nil
 }
 
 // GetMechanismInfo is C_GetMechanismInfo.

@@ -227,14 +227,8 @@ func TestRandom(t *testing.T) {
 	wants(t, "a seed", g.SeedRandom(g.s, a), pkcs11.CKR_RANDOM_SEED_NOT_SUPPORTED)
 }
 
-func TestUnsupported(t *testing.T) {
+func TestNoSlotEvent(t *testing.T) {
 	g := memoryToken(t)
-	for name, err := range map[string]error{
-		"C_SignRecoverInit": g.SignRecoverInit(g.s, nil, 0),
-		"C_VerifyRecover":   second(g.VerifyRecover(g.s, nil)),
-	} {
-		wants(t, name, err, pkcs11.CKR_FUNCTION_NOT_SUPPORTED)
-	}
 	if event, open := <-g.WaitForSlotEvent(pkcs11.CKF_DONT_BLOCK); open {
 		t.Errorf("a slot event %v", event)
 	}

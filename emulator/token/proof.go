@@ -31,6 +31,7 @@ func (s *session) waiting() *proof {
 		proof  *proof
 	}{
 		{s.sign.active && s.live(s.sign.key, s.sign.login), &s.sign.proof},
+		{s.signRecover.run != nil && s.live(s.signRecover.key, s.signRecover.login), &s.signRecover.proof},
 		{s.decrypt.cipher != nil && s.live(s.decrypt.key, s.decrypt.login), &s.decrypt.proof},
 	} {
 		if run.active && run.proof.missing && (last == nil || run.proof.begun > last.begun) {

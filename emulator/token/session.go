@@ -14,15 +14,16 @@ type session struct {
 	slot   *slot
 	rw     bool
 
-	mu      sync.Mutex
-	closed  bool
-	encrypt cipherRun
-	decrypt cipherRun
-	sign    hashRun
-	verify  hashRun
-	digest  hashRun
-	search  search
-	begun   uint64 // operations so far
+	mu                         sync.Mutex
+	closed                     bool
+	encrypt                    cipherRun
+	decrypt                    cipherRun
+	sign                       hashRun
+	verify                     hashRun
+	digest                     hashRun
+	signRecover, verifyRecover recoverRun
+	search                     search
+	begun                      uint64 // operations so far
 
 	ownedMu sync.Mutex
 	owned   map[uint]struct{} // session objects

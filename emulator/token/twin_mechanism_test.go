@@ -91,6 +91,14 @@ var mechanismScenarios = []scenario{
 	}},
 	{name: "RSA signature, PKCS #1 v1.5", do: rsaSignature(plain(pkcs11.CKM_SHA256_RSA_PKCS))},
 	{name: "RSA signature of data", do: rsaSignature(plain(pkcs11.CKM_RSA_PKCS))},
+	{name: "RSA signature of a number", do: rsaSignature(plain(pkcs11.CKM_RSA_X_509))},
+	{name: "RSA signature of data, in parts", do: rsaInParts(plain(pkcs11.CKM_RSA_PKCS))},
+	{name: "RSA signature of a number, in parts", do: rsaInParts(plain(pkcs11.CKM_RSA_X_509))},
+	{name: "RSA signature by PSS of a digest, in parts", do: rsaInParts(with(pkcs11.CKM_RSA_PKCS_PSS, pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, 32)))},
+	{name: "RSA signature with recovery", meant: meant{"CKR_OK", "CKR_FUNCTION_NOT_SUPPORTED", wider}, do: func(g *ground) string {
+		_, private := g.rsaPair([]*pkcs11.Attribute{attr(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})}, on(pkcs11.CKA_SIGN_RECOVER))
+		return says(g.SignRecoverInit(g.s, plain(pkcs11.CKM_RSA_PKCS), private))
+	}},
 	{name: "RSA signature, PSS", do: rsaSignature(with(pkcs11.CKM_SHA256_RSA_PKCS_PSS, pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, 32)))},
 	{name: "concatenate a key", meant: meant{"48 bytes", "CKR_MECHANISM_INVALID", wider}, do: func(g *ground) string {
 		return g.concatenate(genericOf(key32, cDrv), genericOf(key16, cDrv), child(pkcs11.CKK_GENERIC_SECRET, 48)...)
@@ -113,6 +121,16 @@ func (g *ground) concatenate(base, other []*pkcs11.Attribute, child ...*pkcs11.A
 	m := with(pkcs11.CKM_CONCATENATE_BASE_AND_KEY, binary.NativeEndian.AppendUint64(nil, uint64(g.create(other))))
 	h, err := g.DeriveKey(g.s, m, g.create(base), child)
 	return g.valueOf(h, err)
+}
+
+// rsaInParts is the answer to a part of a signature, and to its end after that.
+func rsaInParts(m []*pkcs11.Mechanism) func(g *ground) string {
+	return func(g *ground) string {
+		_, private := g.rsaPair([]*pkcs11.Attribute{attr(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})}, on(cS))
+		check(g.t, g.SignInit(g.s, m, private))
+		part := says(g.SignUpdate(g.s, key32))
+		return part + " " + says(second(g.SignFinal(g.s)))
+	}
 }
 
 // rsaSignature is how long one is, and the answers to the right message and another.

@@ -7,7 +7,8 @@ import (
 )
 
 // use finds a mechanism and a key that may do op together. It is the one place
-// where usage attributes are asked.
+// where usage attributes are asked. No key signs raw that may have unwrapped: that
+// would read what was wrapped for it.
 func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism.Operation, usage flags) (*mechanism.Spec, *object, error) {
 	spec, err := s.slot.token.lookup(m, op)
 	if err != nil {
@@ -23,7 +24,7 @@ func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism
 		return nil, nil, rv(pkcs11.CKR_KEY_TYPE_INCONSISTENT)
 	case !key.is(usage):
 		return nil, nil, rv(pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED)
-	case !key.allows(spec.Type):
+	case !key.allows(spec.Type), spec.Raw() && op&(mechanism.Sign|mechanism.SignRecover) != 0 && key.ever&(fDecrypt|fUnwrap) != 0:
 		return nil, nil, rv(pkcs11.CKR_MECHANISM_INVALID)
 	case key.key == nil:
 		return nil, nil, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
