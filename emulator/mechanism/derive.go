@@ -14,6 +14,9 @@ import (
 // anySecret are the keys whose value is bytes without form.
 var anySecret = append(slices.Clone(macKeys), pkcs11.CKK_AES)
 
+// hkdfKeys have their own type since v3.0; older programs take any secret.
+var hkdfKeys = append(slices.Clone(anySecret), CKK_HKDF)
+
 // A key derived by concatenation is all that was concatenated: its leading bytes alone
 // would let a base key be guessed byte by byte (Clulow 2003).
 var deriveTable = []Spec{
@@ -21,7 +24,9 @@ var deriveTable = []Spec{
 	{Type: pkcs11.CKM_CONCATENATE_BASE_AND_DATA, Operations: Derive, KeyTypes: anySecret, Min: 1, Max: maxSecret, derive: withData(baseFirst), tells: true, uncut: true},
 	{Type: pkcs11.CKM_CONCATENATE_DATA_AND_BASE, Operations: Derive, KeyTypes: anySecret, Min: 1, Max: maxSecret, derive: withData(dataFirst), tells: true, uncut: true},
 	{Type: pkcs11.CKM_PKCS5_PBKD2, Operations: Generate, KeyTypes: anySecret, Min: 1, Max: maxSecret, fromParameter: pbkdf},
-	{Type: CKM_HKDF_DERIVE, Operations: Derive, KeyTypes: anySecret, Min: 1, Max: maxSecret, derive: hkdfDerive},
+	{Type: CKM_HKDF_DERIVE, Operations: Derive, KeyTypes: hkdfKeys, Min: 1, Max: maxSecret, derive: hkdfDerive, sized: true},
+	{Type: CKM_HKDF_DATA, Operations: Derive, KeyTypes: hkdfKeys, Min: 1, Max: maxSecret, derive: hkdfDerive, sized: true, data: true},
+	{Type: CKM_HKDF_KEY_GEN, Operations: Generate, KeyTypes: []uint{CKK_HKDF}, Min: 1, Max: maxSecret},
 }
 
 // leakTable are legacy rows: bits of a key's choice can be tried one after the other,
@@ -109,7 +114,8 @@ func pbkdf(m *pkcs11.Mechanism, n int) ([]byte, error) {
 	return out, nil
 }
 
-// hkdfDerive is HKDF of RFC 5869, both halves or one.
+// hkdfDerive is HKDF of RFC 5869, both halves or one. The first alone gives as much as its
+// digest, the second what is asked for.
 func hkdfDerive(k *Key, m *pkcs11.Mechanism, d Derivation) ([]byte, error) {
 	p, err := cryptoki.HKDFParameter(m)
 	if err != nil {
@@ -125,6 +131,9 @@ func hkdfDerive(k *Key, m *pkcs11.Mechanism, d Derivation) ([]byte, error) {
 			return nil, err
 		}
 		p.Salt = salt.value
+	}
+	if p.Expand && d.Length == 0 {
+		return nil, pkcs11.Error(pkcs11.CKR_TEMPLATE_INCOMPLETE)
 	}
 	secret := k.value
 	if p.Extract {

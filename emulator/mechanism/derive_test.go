@@ -146,7 +146,12 @@ func TestHKDF(t *testing.T) {
 			t.Errorf("%s: %x, %v", name, got, err)
 		}
 	}
-	_, err := deriving(k, mechanism.CKM_HKDF_DERIVE, saltKey, 42)
+	if got, err := deriving(k, mechanism.CKM_HKDF_DERIVE, hkdfOf(&p, extract, pkcs11.CKM_SHA256, salt, info), 0); err != nil || !bytes.Equal(got, prk) {
+		t.Errorf("extract as much as there is: %x, %v", got, err)
+	}
+	_, err := deriving(k, mechanism.CKM_HKDF_DERIVE, hkdfOf(&p, both, pkcs11.CKM_SHA256, salt, info), 0)
+	wants(t, "expand to no length", err, pkcs11.CKR_TEMPLATE_INCOMPLETE)
+	_, err = deriving(k, mechanism.CKM_HKDF_DERIVE, saltKey, 42)
 	wants(t, "no such key", err, pkcs11.CKR_KEY_HANDLE_INVALID)
 	_, err = deriving(k, mechanism.CKM_HKDF_DERIVE, hkdfOf(&p, both, pkcs11.CKM_SHA256_HMAC, salt, info), 42)
 	wants(t, "no digest", err, pkcs11.CKR_MECHANISM_PARAM_INVALID)

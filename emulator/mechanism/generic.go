@@ -21,7 +21,7 @@ func SecretLength(keyType uint, n int) (fits, ok bool) {
 	switch {
 	case keyType == pkcs11.CKK_AES:
 		return n == 16 || n == 24 || n == 32, true
-	case slices.Contains(macKeys, keyType):
+	case keyType == CKK_HKDF, slices.Contains(macKeys, keyType):
 		return 1 <= n && n <= maxSecret, true
 	}
 	fixed := FixedLength(keyType)

@@ -54,6 +54,7 @@ type Spec struct {
 	tells         bool                                             // a derived key has the base key in it
 	uncut         bool                                             // a derived key takes all that is made
 	sized         bool                                             // what is derived has a length of its own
+	data          bool                                             // it is no key, but data
 	fromParameter func(m *pkcs11.Mechanism, n int) ([]byte, error) // makes a key that is not drawn
 	padding       padding                                          // of a value that was wrapped
 }
@@ -172,6 +173,9 @@ func (s *Spec) Single() bool { return s.single }
 // Sized tells whether what the mechanism derives has a length of its own, so that a
 // template need not name one.
 func (s *Spec) Sized() bool { return s.sized }
+
+// Data tells whether what the mechanism derives is the value of a data object.
+func (s *Spec) Data() bool { return s.data }
 
 // Pair is what the template of a public key asks for.
 type Pair struct {

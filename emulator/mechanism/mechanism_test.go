@@ -36,6 +36,7 @@ func TestTable(t *testing.T) {
 	for typ, can := range map[uint]mechanism.Operation{
 		pkcs11.CKM_CONCATENATE_BASE_AND_KEY: mechanism.Derive, pkcs11.CKM_CONCATENATE_BASE_AND_DATA: mechanism.Derive,
 		pkcs11.CKM_CONCATENATE_DATA_AND_BASE: mechanism.Derive, mechanism.CKM_HKDF_DERIVE: mechanism.Derive,
+		mechanism.CKM_HKDF_DATA: mechanism.Derive, mechanism.CKM_HKDF_KEY_GEN: mechanism.Generate,
 		pkcs11.CKM_PKCS5_PBKD2: mechanism.Generate,
 		pkcs11.CKM_RSA_PKCS:    S | V | recovery, pkcs11.CKM_RSA_X_509: S | V | recovery, pkcs11.CKM_RSA_PKCS_PSS: S | V,
 		pkcs11.CKM_AES_CTR: E | D, pkcs11.CKM_AES_CCM: E | D,

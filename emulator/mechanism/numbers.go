@@ -7,6 +7,7 @@ const (
 
 	CKK_EC_EDWARDS    = 0x40
 	CKK_EC_MONTGOMERY = 0x41
+	CKK_HKDF          = 0x42
 
 	CKM_ECDSA_SHA3_224             = 0x1047
 	CKM_ECDSA_SHA3_256             = 0x1048
@@ -20,6 +21,8 @@ const (
 	CKM_SP800_108_FEEDBACK_KDF        = 0x3AD
 	CKM_SP800_108_DOUBLE_PIPELINE_KDF = 0x3AE
 	CKM_HKDF_DERIVE                   = 0x402A
+	CKM_HKDF_DATA                     = 0x402B
+	CKM_HKDF_KEY_GEN                  = 0x402C
 
 	CKM_AES_KEY_WRAP_KWP = 0x210B
 

@@ -48,8 +48,8 @@ var newer = map[uint]string{
 	mechanism.CKM_EDDSA:                 "CKM_EDDSA",
 	mechanism.CKM_SP800_108_COUNTER_KDF: "CKM_SP800_108_COUNTER_KDF", mechanism.CKM_SP800_108_FEEDBACK_KDF: "CKM_SP800_108_FEEDBACK_KDF",
 	mechanism.CKM_SP800_108_DOUBLE_PIPELINE_KDF: "CKM_SP800_108_DOUBLE_PIPELINE_KDF",
-	mechanism.CKM_HKDF_DERIVE:                   "CKM_HKDF_DERIVE",
-	mechanism.CKM_AES_KEY_WRAP_KWP:              "CKM_AES_KEY_WRAP_KWP",
+	mechanism.CKM_HKDF_DERIVE:                   "CKM_HKDF_DERIVE", mechanism.CKM_HKDF_DATA: "CKM_HKDF_DATA", mechanism.CKM_HKDF_KEY_GEN: "CKM_HKDF_KEY_GEN",
+	mechanism.CKM_AES_KEY_WRAP_KWP: "CKM_AES_KEY_WRAP_KWP",
 }
 
 func row(s *mechanism.Spec) string {
@@ -82,7 +82,7 @@ func can(s *mechanism.Spec) string {
 }
 
 var keyNames = map[uint]string{
-	pkcs11.CKK_EC: "EC", mechanism.CKK_EC_EDWARDS: "EC_EDWARDS", mechanism.CKK_EC_MONTGOMERY: "EC_MONTGOMERY",
+	pkcs11.CKK_EC: "EC", mechanism.CKK_EC_EDWARDS: "EC_EDWARDS", mechanism.CKK_EC_MONTGOMERY: "EC_MONTGOMERY", mechanism.CKK_HKDF: "HKDF",
 	pkcs11.CKK_RSA: "RSA", pkcs11.CKK_AES: "AES", pkcs11.CKK_DES: "DES", pkcs11.CKK_DES2: "DES2", pkcs11.CKK_DES3: "DES3",
 	pkcs11.CKK_GENERIC_SECRET: "GENERIC_SECRET",
 	pkcs11.CKK_SHA_1_HMAC:     "SHA_1_HMAC", pkcs11.CKK_SHA224_HMAC: "SHA224_HMAC", pkcs11.CKK_SHA256_HMAC: "SHA256_HMAC",

@@ -169,8 +169,8 @@ var rules = []rule{
 	{typ: pkcs11.CKA_DESTROYABLE, classes: objects, given: always, change: lowered, flag: fDestroyable},
 	{typ: pkcs11.CKA_LABEL, kind: text, classes: objects, given: always, change: free},
 
-	{typ: pkcs11.CKA_APPLICATION, kind: text, classes: data, given: created, change: free},
-	{typ: pkcs11.CKA_OBJECT_ID, kind: text, classes: data, given: created, change: free},
+	{typ: pkcs11.CKA_APPLICATION, kind: text, classes: data, given: created | derived, change: free},
+	{typ: pkcs11.CKA_OBJECT_ID, kind: text, classes: data, given: created | derived, change: free},
 	{typ: pkcs11.CKA_VALUE, kind: text, classes: data, given: created, change: free},
 
 	{typ: pkcs11.CKA_KEY_TYPE, kind: number, classes: keys, given: always, get: getKeyType, set: accept},
