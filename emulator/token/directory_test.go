@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/miekg/pkcs11"
@@ -394,6 +395,44 @@ func TestTwoProcesses(t *testing.T) {
 	check(t, b.Logout(b.s))
 	wants(t, "the tenth, in b", b.Login(b.s, pkcs11.CKU_USER, "000000"), pkcs11.CKR_PIN_INCORRECT)
 	wants(t, "the right PIN, in a", a.Login(a.s, pkcs11.CKU_USER, userPIN), pkcs11.CKR_PIN_LOCKED)
+}
+
+// Of processes that begin on an empty directory at once, one makes the token: what any has
+// put there stays.
+func TestProcessesBeginAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	errs := make([]error, 8)
+	var done sync.WaitGroup
+	for i := range errs {
+		done.Go(func() { errs[i] = leaveKey(dir) })
+	}
+	done.Wait()
+	check(t, errors.Join(errs...))
+	if found := directoryToken(t, dir).find(); len(found) != len(errs) {
+		t.Errorf("found %d of %d", len(found), len(errs))
+	}
+}
+
+// leaveKey is what a process does that has a directory's token to itself: it makes the
+// token where there is none, and puts a key there.
+func leaveKey(dir string) error {
+	m, err := token.New(token.Config{Dir: dir, Label: "test", SOPIN: soPIN, UserPIN: userPIN, PINCost: 10})
+	if err != nil {
+		return err
+	}
+	defer m.Destroy()
+	if err := m.Initialize(); err != nil {
+		return err
+	}
+	s, err := m.OpenSession(0, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if err != nil {
+		return err
+	}
+	if err := m.Login(s, pkcs11.CKU_USER, userPIN); err != nil {
+		return err
+	}
+	_, err = m.CreateObject(s, secretKey(pkcs11.CKK_AES, random(16), on(pkcs11.CKA_TOKEN)))
+	return err
 }
 
 // When one process initialises the token anew, the other is logged out.

@@ -11,23 +11,28 @@ import (
 func (sl *slot) ready(label, soPIN, userPIN string) error {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	if sl.card != nil {
-		if sl.card.Label != label {
-			return fmt.Errorf("token: the directory holds the token %q, not %q", sl.card.Label, label)
+	if sl.card == nil {
+		if checkPIN(soPIN) != nil || checkPIN(userPIN) != nil || len(label) > maxLabel {
+			return fmt.Errorf("token: PINs have %d to %d bytes, a label at most %d", minPIN, maxPIN, maxLabel)
 		}
-		return nil
+		if err := sl.initialise(label, soPIN, userPIN); err != nil && err != overtaken {
+			return err
+		}
 	}
-	if checkPIN(soPIN) != nil || checkPIN(userPIN) != nil || len(label) > maxLabel {
-		return fmt.Errorf("token: PINs have %d to %d bytes, a label at most %d", minPIN, maxPIN, maxLabel)
+	if sl.card.Label != label {
+		return fmt.Errorf("token: the directory holds the token %q, not %q", sl.card.Label, label)
 	}
-	return sl.initialise(label, soPIN, userPIN)
+	return nil
 }
+
+// overtaken says that another process has initialised the token meanwhile.
+const overtaken = rv(pkcs11.CKR_TOKEN_NOT_RECOGNIZED)
 
 // initialise makes a new card with a new key; an empty user PIN is not set.
 func (sl *slot) initialise(label, soPIN, userPIN string) error {
-	serial := sl.token.identity.Serial
-	if sl.card != nil {
-		serial = sl.card.Serial
+	before, serial := sl.card, sl.token.identity.Serial
+	if before != nil {
+		serial = before.Serial
 	}
 	key := randomBytes(keySize)
 	defer clear(key)
@@ -41,6 +46,9 @@ func (sl *slot) initialise(label, soPIN, userPIN string) error {
 		}
 	}
 	return sl.inStep(func() error {
+		if before == nil && sl.card != nil || before != nil && !before.same(sl.card) {
+			return overtaken
+		}
 		sl.forgetAll()
 		sl.card = c
 		if err := sl.saveCard(); err != nil {
@@ -110,7 +118,7 @@ func (sl *slot) verify(who role, PIN string) ([]byte, error) {
 func (sl *slot) onCard(c *card, f func() error) error {
 	return sl.inStep(func() error {
 		if !c.same(sl.card) {
-			return rv(pkcs11.CKR_TOKEN_NOT_RECOGNIZED)
+			return overtaken
 		}
 		return f()
 	})
@@ -240,7 +248,7 @@ func (t *Token) Login(sh pkcs11.SessionHandle, userType uint, PIN string) error 
 		return err
 	}
 	if sl.role() != who {
-		return rv(pkcs11.CKR_TOKEN_NOT_RECOGNIZED) // initialised anew meanwhile
+		return overtaken
 	}
 	return nil
 }
