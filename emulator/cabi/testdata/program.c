@@ -233,9 +233,34 @@ static void execs(void) {
 	execl("/proc/self/exe", "program", path, "controlled", NULL);
 }
 
+// One of several processes on a token: what it makes is there, signs, and is gone when it is
+// destroyed, whatever the others do meanwhile. One key stays.
+static void shares(void) {
+	CK_SESSION_HANDLE s = session();
+	CK_BBOOL yes = CK_TRUE;
+	CK_ULONG class = CKO_SECRET_KEY, type = CKK_GENERIC_SECRET, n, pid = getpid();
+	CK_BYTE value[32] = {1}, in[8] = {0}, out[32];
+	for (int i = 0; i < 20; i++) {
+		CK_OBJECT_HANDLE key, found[2];
+		CK_ATTRIBUTE t[] = {{CKA_ID, &pid, sizeof pid}, {CKA_CLASS, &class, sizeof class}, {CKA_KEY_TYPE, &type, sizeof type}, {CKA_TOKEN, &yes, 1},
+			{CKA_SIGN, &yes, 1}, {CKA_LABEL, "shared", 6}, {CKA_VALUE, value, sizeof value}};
+		OK(p->C_CreateObject(s, t, 7, &key));
+		OK(p->C_FindObjectsInit(s, t, 1));
+		OK(p->C_FindObjects(s, found, 2, &n));
+		OK(p->C_FindObjectsFinal(s));
+		CHECK(n == 1 && found[0] == key);
+		n = sizeof out;
+		OK(p->C_SignInit(s, &hmac, key));
+		OK(p->C_Sign(s, in, sizeof in, out, &n));
+		if (i == 19) break;
+		OK(p->C_DestroyObject(s, key));
+		CHECK(p->C_SignInit(s, &hmac, key) != CKR_OK);
+	}
+}
+
 static const struct { const char *name; void (*run)(void); } all[] = {
 	{"sizes", sizes}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
-	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor}, {"controlled", controlled}, {"execs", execs},
+	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor}, {"shares", shares}, {"controlled", controlled}, {"execs", execs},
 };
 
 int main(int argc, char **argv) {
