@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -78,7 +79,12 @@ func configured(t *testing.T, text string, more ...string) []string {
 // runs runs a program to its end, which is a good one, and gives what it has said.
 func runs(t *testing.T, env []string, name string, args ...string) string {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), name, args...)
+	return runsWithin(t.Context(), t, env, name, args...)
+}
+
+func runsWithin(ctx context.Context, t *testing.T, env []string, name string, args ...string) string {
+	t.Helper()
+	c := exec.CommandContext(ctx, name, args...)
 	c.Env, c.WaitDelay = env, time.Second
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
