@@ -1,9 +1,10 @@
 package token
 
 import (
+	"crypto/ecdh"
 	"errors"
 	"runtime"
-	"sync"
+	"slices"
 	"testing"
 
 	"github.com/miekg/pkcs11"
@@ -40,7 +41,7 @@ func (p *tape) handle() pkcs11.ObjectHandle { return pkcs11.ObjectHandle(p.numbe
 func (p *tape) template() []*pkcs11.Attribute { return templateFrom(p.bytes(96), &p.pin) }
 
 // mechanism is any of the table, with a parameter of a length that holds no pointer (C,
-// too, can only trust those) or with data to derive from.
+// too, can only trust those), with data to derive from, or with a public key.
 func (p *tape) mechanism() []*pkcs11.Mechanism {
 	all := mechanism.Legacy.List()
 	m := all[p.number()%len(all)]
@@ -49,6 +50,13 @@ func (p *tape) mechanism() []*pkcs11.Mechanism {
 		return []*pkcs11.Mechanism{pkcs11.NewMechanism(m, nil)}
 	case !mechanism.Legacy.Lookup(m).Can(mechanism.Derive):
 		return []*pkcs11.Mechanism{pkcs11.NewMechanism(m, p.bytes(24))}
+	case n%4 == 1: // to agree with whoever has 1 for a private key on P-256, or with nobody
+		public := p.bytes(70)
+		if len(public) == 0 {
+			k, _ := ecdh.P256().NewPrivateKey(append(make([]byte, 31), 1))
+			public = k.PublicKey().Bytes()
+		}
+		return []*pkcs11.Mechanism{pkcs11.NewMechanism(m, pkcs11.NewECDH1DeriveParams(uint(p.number()%10), p.bytes(8), public))}
 	case n%2 == 0:
 		return []*pkcs11.Mechanism{pkcs11.NewMechanism(m, cryptoki.PinDerivationData(&p.pin, p.bytes(64)))}
 	}
@@ -153,6 +161,17 @@ func FuzzCalls(f *testing.F) {
 	for i := range fuzzed {
 		f.Add([]byte{byte(i), 1, 2, 3, 4, byte(i), 5, 6, 7, 8})
 	}
+	at := func(mech uint) byte { return byte(slices.Index(mechanism.Legacy.List(), mech)) }
+	signInit, sign, derive := byte(11), byte(20), byte(len(fuzzed)-4)
+	for handle := range byte(16) {
+		for _, m := range []uint{pkcs11.CKM_ECDSA, pkcs11.CKM_ECDSA_SHA256, mechanism.CKM_EDDSA, pkcs11.CKM_RSA_X_509, pkcs11.CKM_SHA3_256_RSA_PKCS} {
+			f.Add([]byte{signInit, at(m), 0, handle, sign, 2, 1, 2})
+		}
+		for kdf := range byte(7) {
+			generic := "\x01\x00\x00\x08\x10\x00\x00\x00\x00\x00\x00\x00" + "\x01\x61\x00\x08\x10\x00\x00\x00\x00\x00\x00\x00" // a secret of 16 bytes
+			f.Add(append([]byte{derive, at(pkcs11.CKM_ECDH1_DERIVE), 1, 0, kdf, 0, handle, byte(len(generic))}, generic...))
+		}
+	}
 	f.Fuzz(func(t *testing.T, calls []byte) {
 		m, s := fuzzedToken(t)
 		p := &tape{rest: calls}
@@ -200,42 +219,4 @@ func fuzzedToken(t *testing.T) (*Token, pkcs11.SessionHandle) {
 	addCurveKeys(t, m, s)
 	addRSAKeys(t, m, s)
 	return m, s
-}
-
-// fuzzedPair is made once: an RSA key takes longer than all the calls of a tape.
-var fuzzedPair = sync.OnceValues(func() (*mechanism.Key, error) { return mechanism.NewPair(1024, nil) })
-
-// addRSAKeys adds both halves of a pair, with the usages that may be together.
-func addRSAKeys(t *testing.T, m *Token, s pkcs11.SessionHandle) {
-	t.Helper()
-	k, err := fuzzedPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := k.Private()
-	for class, more := range map[uint][]*pkcs11.Attribute{
-		pkcs11.CKO_PUBLIC_KEY: {pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true), pkcs11.NewAttribute(pkcs11.CKA_VERIFY_RECOVER, true), pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, true)},
-		pkcs11.CKO_PRIVATE_KEY: {pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_SIGN_RECOVER, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE_EXPONENT, p.D.Bytes()),
-			pkcs11.NewAttribute(pkcs11.CKA_PRIME_1, p.Primes[0].Bytes()), pkcs11.NewAttribute(pkcs11.CKA_PRIME_2, p.Primes[1].Bytes())},
-	} {
-		template := append([]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_RSA),
-			pkcs11.NewAttribute(pkcs11.CKA_MODULUS, p.N.Bytes()), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})}, more...)
-		if _, err := m.CreateObject(s, template); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// addCurveKeys adds a pair on each kind of curve, with every usage that it may have.
-func addCurveKeys(t *testing.T, m *Token, s pkcs11.SessionHandle) {
-	t.Helper()
-	for mech, params := range map[uint]string{pkcs11.CKM_EC_KEY_PAIR_GEN: "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
-		mechanism.CKM_EC_EDWARDS_KEY_PAIR_GEN: "\x06\x03\x2b\x65\x70", mechanism.CKM_EC_MONTGOMERY_KEY_PAIR_GEN: "\x06\x03\x2b\x65\x6e"} {
-		_, _, err := m.GenerateKeyPair(s, []*pkcs11.Mechanism{pkcs11.NewMechanism(mech, nil)},
-			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, true)},
-			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, true), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, true)})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/mechanism"
 )
 
 // FuzzCard feeds what may stand in the file of the token itself.
@@ -58,6 +59,25 @@ func FuzzObjectFile(f *testing.F) {
 func FuzzBody(f *testing.F) {
 	n, _ := parseName(fuzzedName)
 	key := make([]byte, keySize)
+	for _, c := range fuzzedCurves {
+		curve, err := mechanism.CurveOf(c.keyType, []byte(c.params))
+		if err != nil {
+			f.Fatal(err)
+		}
+		pair, err := mechanism.NewCurvePair(curve)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, o := range []*object{{class: pkcs11.CKO_PUBLIC_KEY, key: pair.PublicHalf()}, {class: pkcs11.CKO_PRIVATE_KEY, key: pair}} {
+			o.keyType, o.flags, o.extra = c.keyType, fToken, []attribute{{pkcs11.CKA_EC_PARAMS, []byte(c.params)}}
+			content, err1 := encoder.Marshal(bodyOf(o))
+			material, err2 := materialOf(o)
+			if err1 != nil || err2 != nil {
+				f.Fatal(err1, err2)
+			}
+			f.Add(content, material, false)
+		}
+	}
 	f.Fuzz(func(t *testing.T, content, material []byte, isPrivate bool) {
 		o, err := parseBody(n, content, isPrivate)
 		if err != nil || o.restore(material) != nil {
