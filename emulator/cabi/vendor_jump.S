@@ -62,7 +62,7 @@ name:	mov epsemu_vendor_places+8*number(%rip), %r11; \
 	.hidden epsemu_vendor_places, epsemu_vendor_find
 	.text
 find: /* x16: the number */
-	stp x29, x30, [sp, #-208]!
+	stp x29, x30, [sp, #-224]!
 	stp x0, x1, [sp, #16]
 	stp x2, x3, [sp, #32]
 	stp x4, x5, [sp, #48]
@@ -71,6 +71,7 @@ find: /* x16: the number */
 	stp q0, q1, [sp, #96]
 	stp q2, q3, [sp, #128]
 	stp q4, q5, [sp, #160]
+	stp q6, q7, [sp, #192]
 	mov x0, x16
 	bl epsemu_vendor_find
 	mov x16, x0
@@ -82,7 +83,8 @@ find: /* x16: the number */
 	ldp q0, q1, [sp, #96]
 	ldp q2, q3, [sp, #128]
 	ldp q4, q5, [sp, #160]
-	ldp x29, x30, [sp], #208
+	ldp q6, q7, [sp, #192]
+	ldp x29, x30, [sp], #224
 	br x16
 
 	.set number, 0

@@ -198,10 +198,11 @@ static void loads(void) {
 // A vendor's function gets its arguments, those on the stack too, and those in other registers.
 static void vendor(void) {
 	void *library = dlopen(path, RTLD_NOW);
-	CK_RV (*wide)(CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, double, CK_ULONG) = dlsym(library, "CA_CloneAsSource");
+	CK_RV (*wide)(CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, CK_ULONG, double, double, double, double, double, double,
+		double, double, CK_ULONG) = dlsym(library, "CA_CloneAsSource");
 	CK_RV (*missing)(void) = (CK_RV (*)(void))dlsym(library, "CT_PresentTicket");
 	CHECK(wide != NULL && missing != NULL);
-	for (int i = 0; i < 2; i++) CHECK(wide(1, 2, 3, 4, 5, 6, 7, 8, 0.5, 9) == 0x80000123UL);
+	for (int i = 0; i < 2; i++) CHECK(wide(1, 2, 3, 4, 5, 6, 7, 8, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 9) == 0x80000123UL);
 	CHECK(missing() == CKR_FUNCTION_NOT_SUPPORTED);
 }
 
