@@ -17,6 +17,7 @@ func FuzzHostileCalls(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint32) {
 		hostile(t, built.hostile, built.library, seed, 200_000)
+		hostile(t, built.hostile, built.library, seed, 20_000, "threads")
 	})
 }
 

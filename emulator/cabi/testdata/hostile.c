@@ -1,17 +1,18 @@
 // A C program that calls a PKCS#11 library with what no program should give it:
 //
-//	hostile LIBRARY SEED CALLS [heap]
+//	hostile LIBRARY SEED CALLS [heap|threads]
 //
 // Functions and arguments are drawn by the seed. It ends with 0 when each call has returned
 // a code that says what was wrong. A buffer has the length that the library is told, and not
 // a byte more: behind it is a page that nobody may touch or, with heap, the end of a piece of
-// memory, for memcheck.
+// memory, for memcheck. With threads, eight do so at once on sessions and keys of each other.
 //
 // Lengths that are too great are so by far. A word inside of a parameter or an attribute is a
 // small number, or the address of an arena of such words: whatever the library takes it for,
 // there is memory. (An address in the first page is none: the library refuses it.)
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,15 +28,16 @@ static void fail(const char *what) {
 	exit(1);
 }
 
-static uint64_t state;
+static __thread uint64_t state;
 
 static CK_ULONG draw(CK_ULONG n) { // xorshift64*
 	state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
 	return (state * 0x2545F4914F6CDD1DULL >> 33) % n;
 }
 
-static int heap, used;
-static uint8_t *pieces[PIECES];
+static int heap, threads;
+static __thread int used;
+static __thread uint8_t *pieces[PIECES];
 static CK_ULONG *arena;
 
 // buffer has n bytes and not one more.
@@ -146,8 +148,8 @@ static const struct { const char *name, *arguments; } functions[] = {
 };
 #define FUNCTIONS (sizeof functions / sizeof *functions)
 
-static CK_ULONG arguments[10];
-static CK_ULONG *opened, *made;
+static __thread CK_ULONG arguments[10];
+static __thread CK_ULONG *opened, *made;
 
 // put adds the arguments of one letter, and gives how many.
 static int put(char letter, CK_ULONG *a) {
@@ -187,19 +189,24 @@ static int put(char letter, CK_ULONG *a) {
 
 static CK_FUNCTION_LIST *p;
 
+// need ends the program unless rv is good; with threads another may have closed what was there.
+static void need(CK_RV rv, const char *missing) {
+	if (rv != CKR_OK && !threads) fail(missing);
+}
+
 // fresh sees to sessions and keys that the next calls can work with.
 static void fresh(void) {
 	CK_BBOOL yes = CK_TRUE;
 	CK_ULONG n = 32;
 	CK_MECHANISM aes = {CKM_AES_KEY_GEN, NULL, 0}, generic = {CKM_GENERIC_SECRET_KEY_GEN, NULL, 0};
 	static const CK_ULONG usages[3][2] = {{CKA_ENCRYPT, CKA_DECRYPT}, {CKA_WRAP, CKA_UNWRAP}, {CKA_SIGN, CKA_VERIFY}};
-	p->C_CloseAllSessions(7);
-	for (int i = 0; i < 2; i++)
-		if (p->C_OpenSession(7, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &sessions[i]) != CKR_OK) fail("no session");
-	if (p->C_Login(sessions[0], CKU_USER, (CK_BYTE *)"123456", 6) != CKR_OK) fail("no login");
+	if (!threads || draw(20) == 0) p->C_CloseAllSessions(7);
+	for (int i = 0; i < 2; i++) need(p->C_OpenSession(7, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &sessions[i]), "no session");
+	CK_RV rv = p->C_Login(sessions[0], CKU_USER, (CK_BYTE *)"123456", 6);
+	need(rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv, "no login");
 	for (int i = 0; i < 16; i++) {
 		CK_ATTRIBUTE t[] = {{usages[i % 3][0], &yes, 1}, {usages[i % 3][1], &yes, 1}, {CKA_EXTRACTABLE, &yes, 1}, {CKA_DERIVE, &yes, 1}, {CKA_VALUE_LEN, &n, sizeof n}};
-		if (p->C_GenerateKey(sessions[i % 2], i % 3 < 2 ? &aes : &generic, t, 5, &objects[i]) != CKR_OK) fail("no key");
+		need(p->C_GenerateKey(sessions[i % 2], i % 3 < 2 ? &aes : &generic, t, 5, &objects[i]), "no key");
 	}
 }
 
@@ -216,28 +223,43 @@ static CK_RV call(any f, const char *letters) {
 	return rv;
 }
 
-int main(int argc, char **argv) {
-	void *library = argc > 3 ? dlopen(argv[1], RTLD_NOW) : NULL;
-	if (library == NULL) fail("hostile LIBRARY SEED CALLS [heap]");
-	state = strtoull(argv[2], NULL, 10) * 2 + 1, heap = argc > 4;
+static uint64_t seed;
+static long calls;
+
+static void *work(void *number) {
+	long good = 0;
+	int f = 0;
+	state = (seed * 64 + (uintptr_t)number) * 2 + 1;
 	pages();
+	for (long i = 0; i < calls; i++) {
+		if (i % 40 == 0) fresh();
+		f = draw(4) ? (f + draw(4)) % FUNCTIONS : draw(FUNCTIONS); // what goes together is near
+		CK_RV rv = call((any)dlsym(RTLD_DEFAULT, functions[f].name), functions[f].arguments);
+		if (rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED || rv > 0x1ff) {
+			fprintf(stderr, "call %ld: %s returns 0x%lX\n", i, functions[f].name, rv);
+			exit(1);
+		}
+		good += rv == CKR_OK;
+	}
+	printf("%ld of %ld calls did something\n", good, calls);
+	return NULL;
+}
+
+int main(int argc, char **argv) {
+	void *library = argc > 3 ? dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL) : NULL;
+	if (library == NULL) fail("hostile LIBRARY SEED CALLS [heap|threads]");
+	seed = strtoull(argv[2], NULL, 10), calls = atol(argv[3]);
+	heap = argc > 4 && strcmp(argv[4], "heap") == 0, threads = argc > 4 && !heap;
+	state = 1;
 	arena = calloc(1, ARENA + 8 * sizeof *arena);
 	for (int i = 0; i < 4096; i++) arena[i] = word();
 	((CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList"))(&p);
 	types = sizeof mechanisms / sizeof *mechanisms;
 	if (p->C_Initialize(NULL) != CKR_OK || p->C_GetMechanismList(7, mechanisms, &types) != CKR_OK) fail("no token");
-	long good = 0, calls = atol(argv[3]);
-	int f = 0;
-	for (long i = 0; i < calls; i++) {
-		if (i % 40 == 0) fresh();
-		f = draw(4) ? (f + draw(4)) % FUNCTIONS : draw(FUNCTIONS); // what goes together is near
-		CK_RV rv = call((any)dlsym(library, functions[f].name), functions[f].arguments);
-		if (rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED || rv > 0x1ff) {
-			fprintf(stderr, "call %ld: %s returns 0x%lX\n", i, functions[f].name, rv);
-			return 1;
-		}
-		good += rv == CKR_OK;
-	}
-	printf("%ld of %ld calls did something\n", good, calls);
+	pthread_t all[8];
+	for (uintptr_t i = 0; threads && i < 8; i++)
+		if (pthread_create(&all[i], NULL, work, (void *)i) != 0) fail("no thread");
+	for (int i = 0; threads && i < 8; i++) pthread_join(all[i], NULL);
+	if (!threads) work(NULL);
 	return p->C_Finalize(NULL) == CKR_OK ? 0 : 1;
 }
