@@ -172,6 +172,28 @@ func TestECDSA(t *testing.T) {
 	}
 }
 
+// A signature verifies, and with any bit changed it does not.
+func TestCurveSignaturesAreWhole(t *testing.T) {
+	keys := []*mechanism.Key{newPair(t, 0), newPair(t, 1), newPair(t, 2), newPair(t, 3)}
+	rapid.Check(t, func(r *rapid.T) {
+		k := rapid.SampledFrom(keys).Draw(r, "key")
+		m := pkcs11.NewMechanism(pkcs11.CKM_ECDSA_SHA256, nil)
+		if k == keys[3] {
+			m = pkcs11.NewMechanism(mechanism.CKM_EDDSA, nil)
+		}
+		message := rapid.String().Draw(r, "message")
+		signature, err := sign(k, m, message)
+		if err != nil || verify(k.PublicHalf(), m, signature, message) != nil {
+			r.Fatalf("signed %x, %v", signature, err)
+		}
+		bit := rapid.IntRange(0, 8*len(signature)-1).Draw(r, "bit")
+		signature[bit/8] ^= 1 << (bit % 8)
+		if verify(k.PublicHalf(), m, signature, message) == nil {
+			r.Errorf("bit %d changed, and it verifies", bit)
+		}
+	})
+}
+
 // RFC 6979 §A.2.5: the signature of "sample" by P-256 with SHA-256.
 func TestECDSAKnownSignature(t *testing.T) {
 	k, err := mechanism.NewCurvePublic(curveOf(t, pkcs11.CKK_EC, everyCurve[0].params), unhex("04"+

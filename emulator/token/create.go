@@ -238,6 +238,9 @@ func (t *Token) GenerateKeyPair(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, 
 	priv.curveFrom(pub)
 	pub.flags |= fTwinned
 	priv.flags |= fTwinned
+	if pub.is(fWrap) {
+		priv.ever |= fUnwrap // what is wrapped for it is not to be signed raw either: see use
+	}
 	publicHandle, err := s.complete(pub, generated, spec.Type, nil, login)
 	if err != nil {
 		return 0, 0, err

@@ -78,7 +78,9 @@ func TestRawSignaturesReadNoWrappedKey(t *testing.T) {
 		wants(t, "with padding", g.SignInit(g.s, plain(pkcs11.CKM_SHA256_RSA_PKCS), private), 0)
 		check(t, extended(g).SessionCancel(g.s, ^uint(0)))
 	}
-	_, private := g.rsaPair(nil, on(cS))
+	_, private := g.rsaPair(on(cW), on(cS))
+	wants(t, "its public half wraps", g.SignInit(g.s, plain(pkcs11.CKM_RSA_X_509), private), pkcs11.CKR_MECHANISM_INVALID)
+	_, private = g.rsaPair(nil, on(cS))
 	check(t, g.SignInit(g.s, plain(pkcs11.CKM_RSA_X_509), private))
 	_, err := g.Sign(g.s, []byte("data"))
 	check(t, err)
