@@ -49,16 +49,17 @@ func (s *session) deriveSecret(spec *mechanism.Spec, base *object, m *pkcs11.Mec
 	if err := d.hasLength(spec); err != nil {
 		return nil, nil, err
 	}
-	value, base, parts, err := s.derive(spec, base, m, d.length)
+	run := derivation{s: s, spec: spec, base: base}
+	value, err := run.derive(m, d.length)
 	if err != nil {
 		return nil, nil, err
 	}
 	if spec.Tells() {
-		if err := d.confined(base); err != nil {
+		if err := d.confined(run.base); err != nil {
 			clear(value)
 			return nil, nil, err
 		}
-		d.within = parts
+		d.within = append(run.others, base.handle)
 	}
 	if d.length == 0 {
 		d.length = len(value)
@@ -70,21 +71,29 @@ func (s *session) deriveSecret(spec *mechanism.Spec, base *object, m *pkcs11.Mec
 	mechanism.SetParity(d.keyType, value[:d.length])
 	// A full slice expression: nobody appends into the bytes that are not key.
 	d.key, err = d.secret(value[:d.length:d.length], rv(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID))
-	return d, base, err
+	return d, run.base, err
 }
 
-// derive runs the mechanism, with the handles of the keys that it has used.
-func (s *session) derive(spec *mechanism.Spec, base *object, m *pkcs11.Mechanism, length int) (value []byte, both *object, parts []uint, err error) {
-	both, parts = base, []uint{base.handle}
-	value, err = spec.Derive(base.key, m, mechanism.Derivation{Length: length, Key: func(handle uint) (*mechanism.Key, error) {
-		other, err := s.beside(handle, spec)
-		if err != nil {
-			return nil, err
-		}
-		both, parts = both.mixed(other), append(parts, other.handle)
-		return other.key, nil
-	}})
-	return value, both, parts, err
+// derivation runs a mechanism from a base key and those that its parameter names.
+type derivation struct {
+	s      *session
+	spec   *mechanism.Spec
+	base   *object // all of them, as one
+	others []uint  // handles of all but the first
+}
+
+// derive gives what the mechanism makes; run.base is then what the child must answer to.
+func (run *derivation) derive(m *pkcs11.Mechanism, length int) ([]byte, error) {
+	return run.spec.Derive(run.base.key, m, mechanism.Derivation{Length: length, Key: run.key})
+}
+
+func (run *derivation) key(handle uint) (*mechanism.Key, error) {
+	other, err := run.s.beside(handle, run.spec)
+	if err != nil {
+		return nil, err
+	}
+	run.base, run.others = run.base.mixed(other), append(run.others, other.handle)
+	return other.key, nil
 }
 
 // deriveData makes the draft of a data object, which anybody reads who sees it: a key that
@@ -109,13 +118,14 @@ func (s *session) deriveData(spec *mechanism.Spec, base *object, m *pkcs11.Mecha
 	if err := s.may(d); err != nil {
 		return nil, nil, err
 	}
-	value, base, _, err := s.derive(spec, base, m, length)
+	run := derivation{s: s, spec: spec, base: base}
+	value, err := run.derive(m, length)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer clear(value)
 	switch {
-	case base.is(fSensitive):
+	case run.base.is(fSensitive):
 		return nil, nil, rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	case length > len(value):
 		return nil, nil, rv(pkcs11.CKR_KEY_SIZE_RANGE)
@@ -123,7 +133,7 @@ func (s *session) deriveData(spec *mechanism.Spec, base *object, m *pkcs11.Mecha
 		value = value[:length]
 	}
 	d.keep(pkcs11.CKA_VALUE, value)
-	return d, base, nil
+	return d, run.base, nil
 }
 
 // beside finds the second key of a derivation, which must be for derivations too.
