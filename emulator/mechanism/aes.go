@@ -16,9 +16,9 @@ var aesKeys = []uint{pkcs11.CKK_AES}
 // No mode without integrity wraps or unwraps: it would turn any bytes into a key.
 var aesTable = []Spec{
 	{Type: pkcs11.CKM_AES_KEY_GEN, Operations: Generate, KeyTypes: aesKeys, Min: 16, Max: 32},
-	{Type: pkcs11.CKM_AES_ECB, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: ecb((*Key).aes)},
-	{Type: pkcs11.CKM_AES_CBC, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: cbc((*Key).aes, blockSize, false)},
-	aesCBCPad(Encrypt | Decrypt),
+	aesECB(Encrypt | Decrypt),
+	aesCBC(pkcs11.CKM_AES_CBC, Encrypt|Decrypt),
+	aesCBC(pkcs11.CKM_AES_CBC_PAD, Encrypt|Decrypt),
 	{Type: pkcs11.CKM_AES_CTR, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: ctr},
 	{Type: pkcs11.CKM_AES_CCM, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: ccm},
 	{Type: pkcs11.CKM_AES_GCM, Operations: Encrypt | Decrypt, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: gcm},
@@ -34,9 +34,13 @@ var aesTable = []Spec{
 	{Type: pkcs11.CKM_AES_CBC_ENCRYPT_DATA, Operations: Derive, KeyTypes: aesKeys, Min: 16, Max: 32, derive: deriveCBC((*Key).aes, blockSize)},
 }
 
-// aesCBCPad is CBC with padding, which wraps too where legacy rows are offered.
-func aesCBCPad(can Operation) Spec {
-	return Spec{Type: pkcs11.CKM_AES_CBC_PAD, Operations: can, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: cbc((*Key).aes, blockSize, true)}
+// aesECB wraps too where legacy rows are offered, as the two of CBC do.
+func aesECB(can Operation) Spec {
+	return Spec{Type: pkcs11.CKM_AES_ECB, Operations: can, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: ecb((*Key).aes)}
+}
+
+func aesCBC(mech uint, can Operation) Spec {
+	return Spec{Type: mech, Operations: can, KeyTypes: aesKeys, Min: 16, Max: 32, cipher: cbc((*Key).aes, blockSize, mech == pkcs11.CKM_AES_CBC_PAD)}
 }
 
 // blockOf expands a key for its block cipher.

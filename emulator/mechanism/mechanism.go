@@ -96,7 +96,9 @@ var (
 
 // unsafeTable widens rows of table.
 var unsafeTable = []Spec{
-	aesCBCPad(Encrypt | Decrypt | Wrap | Unwrap),
+	aesECB(Encrypt | Decrypt | Wrap | Unwrap),
+	aesCBC(pkcs11.CKM_AES_CBC, Encrypt|Decrypt|Wrap|Unwrap),
+	aesCBC(pkcs11.CKM_AES_CBC_PAD, Encrypt|Decrypt|Wrap|Unwrap),
 	rsaPKCS(signing | Encrypt | Decrypt | Wrap | Unwrap),
 	rsaX509(signing | Encrypt | Decrypt | Wrap | Unwrap),
 }

@@ -99,7 +99,7 @@ func TestLegacyRows(t *testing.T) {
 		pkcs11.CKM_DES_ECB: E | D, pkcs11.CKM_DES_CBC: E | D, pkcs11.CKM_DES_CBC_PAD: E | D,
 		pkcs11.CKM_DES3_ECB: E | D, pkcs11.CKM_DES3_CBC: E | D, pkcs11.CKM_DES3_CBC_PAD: E | D | W | U,
 		pkcs11.CKM_DES3_ECB_ENCRYPT_DATA: Drv, pkcs11.CKM_DES3_CBC_ENCRYPT_DATA: Drv,
-		pkcs11.CKM_AES_CBC_PAD:       E | D | W | U,
+		pkcs11.CKM_AES_ECB: E | D | W | U, pkcs11.CKM_AES_CBC: E | D | W | U, pkcs11.CKM_AES_CBC_PAD: E | D | W | U,
 		pkcs11.CKM_XOR_BASE_AND_DATA: Drv, pkcs11.CKM_EXTRACT_KEY_FROM_KEY: Drv,
 		pkcs11.CKM_RSA_PKCS:  E | D | W | U | mechanism.Sign | mechanism.Verify | recovery,
 		pkcs11.CKM_RSA_X_509: E | D | W | U | mechanism.Sign | mechanism.Verify | recovery,

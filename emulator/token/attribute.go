@@ -138,9 +138,10 @@ const (
 	fAlwaysAuthenticate
 	fNoCheckValue // no attribute: the template passed CKA_CHECK_VALUE empty
 	fTwinned      // no attribute: a copy, or half of a generated pair
+	fPermissive   // no attribute: it may have usages that conflict, see Config.Permit
 
 	fUsage   = fEncrypt | fDecrypt | fWrap | fUnwrap
-	allFlags = fTwinned<<1 - 1
+	allFlags = fPermissive<<1 - 1
 )
 
 // rule is what PKCS #11 says about one attribute.

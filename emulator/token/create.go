@@ -111,7 +111,8 @@ func (s *session) complete(d *draft, from origin, made uint, base *object, login
 	if err := s.may(d); err != nil {
 		return 0, err
 	}
-	if err := d.ancestry(from, made, base); err != nil {
+	d.flags |= s.slot.token.permits.flags()
+	if err := d.ancestry(from, made, s.slot.token.permits.seen(base)); err != nil {
 		return 0, err
 	}
 	o, err := d.finish()
@@ -262,7 +263,7 @@ func (s *session) mayPair(pub, priv *draft) error {
 	if pub.bits == 0 && pub.curve == nil {
 		return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
 	}
-	if pub.is(fWrap) && priv.is(fDecrypt) {
+	if pub.is(fWrap) && priv.is(fDecrypt) && !s.slot.token.permits.conflicts {
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
 	return nil

@@ -16,6 +16,9 @@ var conflicts = []flags{fWrap | fDecrypt, fUnwrap | fEncrypt}
 
 func (o *object) conflict() error {
 	o.ever |= o.flags & fUsage
+	if o.is(fPermissive) {
+		return nil
+	}
 	for _, pair := range conflicts {
 		if o.ever&pair == pair {
 			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
@@ -29,7 +32,7 @@ func (o *object) conflict() error {
 // a copy and half of a pair get no such usage that they did not have from the start.
 func (o *object) settled(now *object, why occasion) error {
 	gained := now.flags & fUsage &^ o.ever
-	if gained != 0 && (why == copying || o.is(fTwinned)) {
+	if gained != 0 && !o.is(fPermissive) && (why == copying || o.is(fTwinned)) {
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
 	return nil

@@ -58,6 +58,10 @@ type Config struct {
 	// README lists the rows.
 	Legacy bool
 
+	// Permit names refusals that the token does without, for one that stands in for an
+	// HSM that has not got them: see Permits.
+	Permit []string
+
 	Identity Identity
 	Log      *slog.Logger // says what CKR_DEVICE_ERROR cannot; nil is silence
 }
@@ -84,6 +88,7 @@ type Token struct {
 	random   io.Reader
 	pinCost  int
 	most     int // sessions of a slot; 0: no limit
+	permits  permits
 	log      *slog.Logger
 	slots    []*slot // in the order of C_GetSlotList
 	byID     map[uint]*slot
@@ -100,7 +105,11 @@ var _ cryptoki.Extended = (*Token)(nil)
 func New(c Config) (*Token, error) {
 	t := &Token{identity: c.Identity.withDefaults(), random: c.Random, pinCost: c.PINCost, most: c.MaxSessions, log: c.Log,
 		byID: map[uint]*slot{}, events: newEvents()}
-	if t.offers = mechanism.Modern; c.Legacy {
+	var err error
+	if t.permits, err = readPermits(c.Permit); err != nil {
+		return nil, err
+	}
+	if t.offers = mechanism.Modern; c.Legacy || t.permits.legacy {
 		t.offers = mechanism.Legacy
 	}
 	if t.random == nil {

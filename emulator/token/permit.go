@@ -1,0 +1,52 @@
+package token
+
+import "fmt"
+
+// The words of Config.Permit. What PKCS #11 leaves open this token refuses where an attack
+// is known; most HSMs do not.
+const (
+	// PermitConflicts lets one key have usages that conflict: WRAP with DECRYPT, UNWRAP with
+	// ENCRYPT. An object that was made so keeps it.
+	PermitConflicts = "conflicting-usages"
+	// PermitReadable lets a key be readable that is derived from one that is not.
+	PermitReadable = "readable-children"
+	// PermitLegacy is Config.Legacy.
+	PermitLegacy = "legacy"
+)
+
+type permits struct{ conflicts, readable, legacy bool }
+
+func readPermits(words []string) (permits, error) {
+	var p permits
+	for _, w := range words {
+		switch w {
+		case PermitConflicts:
+			p.conflicts = true
+		case PermitReadable:
+			p.readable = true
+		case PermitLegacy:
+			p.legacy = true
+		default:
+			return p, fmt.Errorf("token: Permit %q: %s, %s or %s", w, PermitConflicts, PermitReadable, PermitLegacy)
+		}
+	}
+	return p, nil
+}
+
+// flags are those of each new object.
+func (p permits) flags() flags {
+	if p.conflicts {
+		return fPermissive
+	}
+	return 0
+}
+
+// seen is a base key as the rules about its children see it.
+func (p permits) seen(base *object) *object {
+	if !p.readable || base == nil || !base.is(fSensitive) {
+		return base
+	}
+	open := *base
+	open.flags &^= fSensitive
+	return &open
+}
