@@ -28,6 +28,8 @@ type Config struct {
 	Legacy  bool    `yaml:"legacy"` // the token offers its legacy rows too
 	// Personality is one of `epsbench list personalities`, or a file; empty: none.
 	Personality string `yaml:"personality"`
+	// Rates makes the personality as slow as its HSM, where that is known.
+	Rates bool `yaml:"rates"`
 
 	Fault   Fault   `yaml:"fault"`
 	Trace   Trace   `yaml:"trace"`

@@ -18,7 +18,14 @@ import (
 // not initialised yet, and listens to a bench from C_Initialize to C_Finalize. The variables
 // that the file names are asked of getenv.
 func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extended, error) {
-	m, err := c.backend(getenv)
+	as := new(personality.Personality)
+	if c.Personality != "" {
+		var err error
+		if as, err = personality.Load(c.Personality); err != nil {
+			return nil, err
+		}
+	}
+	m, err := c.backend(getenv, as.Permits())
 	if err != nil {
 		return nil, err
 	}
@@ -28,12 +35,8 @@ func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extende
 		m = needle.New(m, c.Needle.chosen(func(n needle.Needle) { server.Needle(n) }))
 	}
 	if c.Personality != "" {
-		p, err := personality.Load(c.Personality)
-		if err != nil {
+		if m, err = personality.New(m, as, personality.Options{Rates: c.Rates}); err != nil {
 			return nil, err
-		}
-		if m, err = personality.New(m, p); err != nil {
-			return nil, fmt.Errorf("personality %s: %w", p.Name, err)
 		}
 	}
 	if c.Fault.Scenario != "" || c.Control.Socket != "" {
@@ -54,7 +57,7 @@ func (c *Config) Open(getenv func(name string) (string, bool)) (cryptoki.Extende
 	return m, nil
 }
 
-func (c *Config) backend(getenv func(string) (string, bool)) (cryptoki.Extended, error) {
+func (c *Config) backend(getenv func(string) (string, bool), permit []string) (cryptoki.Extended, error) {
 	if c.Backend.Module != "" {
 		m, err := cryptoki.Open(c.Backend.Module)
 		if err != nil {
@@ -62,7 +65,7 @@ func (c *Config) backend(getenv func(string) (string, bool)) (cryptoki.Extended,
 		}
 		return m, nil
 	}
-	t := token.Config{Legacy: c.Legacy}
+	t := token.Config{Legacy: c.Legacy, Permit: permit}
 	if c.Backend.Token != Memory {
 		t.Dir = c.Backend.Token
 	}

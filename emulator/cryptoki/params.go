@@ -55,6 +55,15 @@ func IV(m *pkcs11.Mechanism, n int) ([]byte, error) {
 // GCMParameter reads miekg's *GCMParams or a raw CK_GCM_PARAMS. An absent IV is
 // refused: a token that takes it for zeros repeats it.
 func GCMParameter(m *pkcs11.Mechanism) (GCM, error) {
+	g, err := GCMGiven(m)
+	if err != nil || len(g.IV) == 0 {
+		return GCM{}, invalidParameter
+	}
+	return g, nil
+}
+
+// GCMGiven reads the same, and leaves it to the caller what an absent IV means.
+func GCMGiven(m *pkcs11.Mechanism) (GCM, error) {
 	var g GCM
 	switch p := generator(m).(type) {
 	case *pkcs11.GCMParams:
@@ -82,7 +91,7 @@ func GCMParameter(m *pkcs11.Mechanism) (GCM, error) {
 	default:
 		return GCM{}, invalidParameter
 	}
-	if len(g.IV) == 0 || len(g.IV) > maxIV || len(g.AAD) > maxAAD || g.TagBits > 128 {
+	if len(g.IV) > maxIV || len(g.AAD) > maxAAD || g.TagBits > 128 {
 		return GCM{}, invalidParameter
 	}
 	return g, nil

@@ -1,22 +1,31 @@
 package personality
 
-import "testing"
+import (
+	"testing"
 
-func FuzzRead(f *testing.F) {
-	luna, err := embedded.ReadFile("personalities/luna-7.yaml")
+	"github.com/epsbench/epsbench/emulator/strictyaml"
+)
+
+// What is read as a personality is one that a layer can have.
+func FuzzPersonality(f *testing.F) {
+	files, err := embedded.ReadDir("personalities")
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(luna)
-	f.Fuzz(func(t *testing.T, text []byte) {
-		p, err := read(text)
+	for _, file := range files {
+		text, err := embedded.ReadFile("personalities/" + file.Name())
 		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p := new(Personality)
+		if strictyaml.Decode(text, p) != nil || p.extend() != nil || p.check() != nil {
 			return
 		}
-		for _, r := range p.Rules {
-			if _, err := compile(&r); err != nil {
-				t.Errorf("read took rule %q, which does not hold: %v", r.ID, err)
-			}
+		if _, err := New(nothing{}, p, Options{}); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -1,140 +1,223 @@
 package personality
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-// compiled is a Rule with its names looked up.
-type compiled struct {
-	functions               []cryptoki.Function
-	mechanisms              []uint
-	class                   *uint
-	missing, present, falsy *uint
-	code                    error
+// Options of a layer.
+type Options struct {
+	Now   func() time.Time    // nil: the clock of the machine
+	Wait  func(time.Duration) // nil: time.Sleep
+	Rates bool                // the HSM is as slow as its rules say
 }
 
-var classes = map[string]uint{
-	"secret": pkcs11.CKO_SECRET_KEY, "private": pkcs11.CKO_PRIVATE_KEY, "public": pkcs11.CKO_PUBLIC_KEY,
+// Layer is a module with a personality.
+type Layer struct {
+	next       cryptoki.Extended
+	by         [256][]*compiled // by function
+	mechanisms []*compiled      // those that change what mechanisms there are
+	says       []*compiled
+	now        func() time.Time
+	wait       func(time.Duration)
+	memory
 }
 
-func compile(r *Rule) (*compiled, error) {
-	if r.ID == "" || r.Text == "" || r.Source == "" || len(r.Functions) == 0 {
-		return nil, errors.New("wants id, text, source and functions")
+// New puts p before next. What no rule is about is next's to judge.
+func New(next cryptoki.Module, p *Personality, o Options) (cryptoki.Extended, error) {
+	l := &Layer{next: cryptoki.Extend(next), now: o.Now, wait: o.Wait}
+	if l.now == nil {
+		l.now = time.Now
 	}
-	if !slices.Contains([]string{"measured", "documented", "inferred"}, r.Confidence) {
-		return nil, fmt.Errorf("confidence %q: measured, documented or inferred", r.Confidence)
+	if l.wait == nil {
+		l.wait = time.Sleep
 	}
-	c := new(compiled)
-	for _, name := range r.Functions {
-		f, ok := cryptoki.FunctionNamed(name)
-		if !ok {
-			return nil, fmt.Errorf("no function %q", name)
-		}
-		c.functions = append(c.functions, f)
-	}
-	for _, name := range r.Mechanisms {
-		m, ok := cryptoki.MechanismNamed(name)
-		if !ok {
-			return nil, fmt.Errorf("no mechanism %q", name)
-		}
-		c.mechanisms = append(c.mechanisms, m)
-	}
-	if r.Class != "" {
-		n, ok := classes[r.Class]
-		if !ok {
-			return nil, fmt.Errorf("class %q: secret, private or public", r.Class)
-		}
-		c.class = &n
-	}
-	for name, to := range map[*string]**uint{&r.Missing: &c.missing, &r.Present: &c.present, &r.False: &c.falsy} {
-		if *name == "" {
-			continue
-		}
-		n, ok := cryptoki.AttributeNamed(*name)
-		if !ok {
-			return nil, fmt.Errorf("no attribute %q", *name)
-		}
-		*to = &n
-	}
-	code, ok := cryptoki.ReturnNamed(r.Return)
-	if !ok || code == pkcs11.CKR_OK {
-		return nil, fmt.Errorf("no refusal %q", r.Return)
-	}
-	c.code = pkcs11.Error(code)
-	return c, nil
-}
-
-// New puts p before next. What no rule refuses is next's to judge.
-func New(next cryptoki.Module, p *Personality) (cryptoki.Extended, error) {
-	var by [256][]*compiled // by function
 	for i := range p.Rules {
-		c, err := compile(&p.Rules[i])
+		c, err := p.compile(&p.Rules[i])
 		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", p.Rules[i].ID, err)
+			return nil, fmt.Errorf("personality %s: rule %s: %w", p.Name, p.Rules[i].ID, err)
 		}
-		for _, f := range c.functions {
-			by[f] = append(by[f], c)
-		}
+		l.place(c, o)
 	}
-	return cryptoki.Around(next, func(c *cryptoki.Call) error {
-		for _, r := range by[c.Function] {
-			if r.holds(c) {
-				return r.code
+	return cryptoki.Around(l.next, l.call), nil
+}
+
+// place puts a rule where it is looked for.
+func (l *Layer) place(c *compiled, o Options) {
+	for _, f := range c.functions {
+		l.by[f] = append(l.by[f], c)
+		l.remembering(c, f)
+	}
+	t := &c.Then
+	if t.Absent || t.Sizes != nil || t.As != "" {
+		l.mechanisms = append(l.mechanisms, c)
+		for _, f := range starting {
+			if len(c.functions) == 0 {
+				l.by[f] = append(l.by[f], c)
 			}
 		}
-		if c.Function == cryptoki.GetMechanismList {
-			return offered(c, by[cryptoki.GetMechanismInfo])
-		}
-		return c.Next()
-	}), nil
+	}
+	if len(t.Says) > 0 {
+		l.says = append(l.says, c)
+	}
+	if t.Limit != nil {
+		l.limit(c, o)
+	}
 }
 
-// offered lists the mechanisms that C_GetMechanismInfo knows.
-func offered(c *cryptoki.Call, refused []*compiled) error {
-	err := c.Next()
-	c.Mechanisms = slices.DeleteFunc(c.Mechanisms, func(m *pkcs11.Mechanism) bool {
-		return slices.ContainsFunc(refused, func(r *compiled) bool { return slices.Contains(r.mechanisms, m.Mechanism) })
-	})
+// call is every call of the program.
+func (l *Layer) call(c *cryptoki.Call) error {
+	rules := l.by[c.Function]
+	if l.sessions != nil {
+		if err := l.sessions.before(c, l.now()); err != nil {
+			return err
+		}
+	}
+	holding := make([]*compiled, 0, 8)
+	for _, r := range rules {
+		if !r.holds(l, c) {
+			continue
+		}
+		if r.refuses(l, c) {
+			return l.refusal(r, c)
+		}
+		holding = append(holding, r)
+	}
+	for _, r := range holding {
+		r.edit(c)
+	}
+	err := l.deeds(holding, c)
+	if l.remembers {
+		l.note(c, err)
+	}
+	if l.sessions != nil {
+		l.sessions.after(c, err, l.now())
+	}
+	return l.after(holding, c, err)
+}
+
+// refusal is r's, of a call whose session there is: that comes first (v2.40 §5.1.6).
+func (l *Layer) refusal(r *compiled, c *cryptoki.Call) error {
+	if c.Session != 0 {
+		if _, err := l.next.GetSessionInfo(c.Session); err != nil {
+			return err
+		}
+	}
+	switch {
+	case r.code != nil:
+		return r.code
+	case r.Then.Sizes != nil:
+		return pkcs11.Error(pkcs11.CKR_KEY_SIZE_RANGE)
+	}
+	return pkcs11.Error(pkcs11.CKR_MECHANISM_INVALID) // it is absent
+}
+
+// deeds runs the deeds of rules around the call, the first outermost.
+func (l *Layer) deeds(rules []*compiled, c *cryptoki.Call) error {
+	for i, r := range rules {
+		if r.deed.run != nil && slices.Contains(r.deed.functions, c.Function) {
+			return r.deed.run(l, r, c, func() error { return l.deeds(rules[i+1:], c) })
+		}
+	}
+	return c.Next()
+}
+
+// after changes what the call has returned.
+func (l *Layer) after(rules []*compiled, c *cryptoki.Call, err error) error {
+	for _, r := range rules {
+		if len(r.errors) > 0 && r.code != nil && isOneOf(err, r.errors) {
+			return r.code
+		}
+		if len(r.answer) > 0 && cryptoki.Partial(err) {
+			r.say(c)
+		}
+	}
+	switch c.Function {
+	case cryptoki.GetMechanismList:
+		l.list(c)
+	case cryptoki.GetMechanismInfo:
+		return l.info(c, err)
+	case cryptoki.GetInfo, cryptoki.GetSlotInfo, cryptoki.GetTokenInfo:
+		for _, r := range l.says {
+			for field, text := range r.Then.Says {
+				says[field](c, text)
+			}
+		}
+	}
 	return err
 }
 
-func (r *compiled) holds(c *cryptoki.Call) bool {
-	if len(r.mechanisms) > 0 && (len(c.Mechanism) == 0 || !slices.Contains(r.mechanisms, c.Mechanism[0].Mechanism)) {
-		return false
-	}
-	if r.class != nil && !is(value(c.Template, pkcs11.CKA_CLASS), *r.class) {
-		return false
-	}
-	if r.missing != nil && value(c.Template, *r.missing) != nil {
-		return false
-	}
-	if r.present != nil && value(c.Template, *r.present) == nil {
-		return false
-	}
-	if r.falsy != nil {
-		a := value(c.Template, *r.falsy)
-		return a != nil && len(a.Value) == 1 && a.Value[0] == 0
-	}
-	return true
+func isOneOf(err error, codes []uint) bool {
+	var code pkcs11.Error
+	return errors.As(err, &code) && slices.Contains(codes, uint(code))
 }
 
-func value(template []*pkcs11.Attribute, typ uint) *pkcs11.Attribute {
+// refuses tells whether r ends a call that it is about before the module behind sees it.
+func (r *compiled) refuses(l *Layer, c *cryptoki.Call) bool {
+	switch {
+	case r.Then.Absent:
+		return true
+	case r.Then.Sizes != nil:
+		return !l.fits(r.Then.Sizes, c)
+	}
+	return r.code != nil && len(r.errors) == 0 && r.deed.run == nil && r.Then.Limit == nil
+}
+
+// edit changes what the call gives to the module behind.
+func (r *compiled) edit(c *cryptoki.Call) {
+	if len(r.defaults)+len(r.set)+len(r.drop) > 0 {
+		t := r.template(c)
+		*t = r.edited(*t)
+	}
+	if r.as != 0 && len(c.Mechanism) == 1 {
+		m := *c.Mechanism[0]
+		m.Mechanism = r.as
+		c.Mechanism = []*pkcs11.Mechanism{&m}
+	}
+}
+
+// edited is a template of its own: the caller keeps theirs.
+func (r *compiled) edited(template []*pkcs11.Attribute) []*pkcs11.Attribute {
+	out := make([]*pkcs11.Attribute, 0, len(template)+len(r.defaults)+len(r.set))
 	for _, a := range template {
-		if a.Type == typ {
+		if a != nil && (slices.Contains(r.drop, a.Type) || find(r.set, a.Type) != nil) {
+			continue
+		}
+		out = append(out, a)
+	}
+	for _, a := range r.defaults {
+		if find(out, a.Type) == nil {
+			out = append(out, a)
+		}
+	}
+	return append(out, r.set...)
+}
+
+// say changes attributes that were read, in both forms of the answer.
+func (r *compiled) say(c *cryptoki.Call) {
+	for _, said := range r.answer {
+		if a := find(c.Attributes, said.Type); a != nil {
+			a.Value = slices.Clone(said.Value)
+		}
+		for i := range c.Values {
+			if v := &c.Values[i]; v.Type == said.Type && !v.Unavailable {
+				v.Value = slices.Clone(said.Value)
+			}
+		}
+	}
+}
+
+func find(template []*pkcs11.Attribute, typ uint) *pkcs11.Attribute {
+	for _, a := range template {
+		if a != nil && a.Type == typ {
 			return a
 		}
 	}
 	return nil
-}
-
-// is tells whether a holds the CK_ULONG n.
-func is(a *pkcs11.Attribute, n uint) bool {
-	return a != nil && len(a.Value) == 8 && binary.NativeEndian.Uint64(a.Value) == uint64(n)
 }

@@ -1,34 +1,42 @@
-// Package personality lets a PKCS#11 module refuse what a certain HSM refuses, with that
-// HSM's return values.
+// Package personality lets a PKCS#11 module behave as a certain HSM: what it says it is,
+// what it offers, what it refuses and with which return value, what it adds to a template.
 //
-// Start at Load, or List, for a personality, and New for the layer that has it. What an
-// HSM does is a table of rules in YAML, each with its source.
+// Start at Load, or List, for a personality, and New for the layer that has it. All of it
+// is a table of rules in YAML. Each rule has a source, says how sure it is, and names the
+// probe by which somebody outside sees it.
 package personality
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/epsbench/epsbench/emulator/strictyaml"
 )
 
 // Format is what a file's first key says.
 const Format = "epsbench.personality/1"
 
-// Personality is one file.
+// Personality is one file, and what it extends.
 type Personality struct {
 	Format string `yaml:"format" json:"format"`
 	Name   string `yaml:"name" json:"name"`
 	Words  string `yaml:"words" json:"words"` // what it is like, in a sentence
-	Rules  []Rule `yaml:"rules" json:"rules"`
+	// Extends names a personality that comes with the package: its rules come first, save
+	// those whose id is here again.
+	Extends string `yaml:"extends" json:"extends,omitempty"`
+	// Without are the ids of those that it does not have.
+	Without []string `yaml:"without" json:"without,omitempty"`
+	// Numbers are the vendor's own: "CKM_LUNA_AES_KW", "CKR_LUNA_HSM_STORAGE_FULL".
+	Numbers map[string]uint `yaml:"numbers" json:"numbers,omitempty"`
+	Rules   []Rule          `yaml:"rules" json:"rules"`
+	Left    []Left          `yaml:"left" json:"left,omitempty"`
 }
 
-// Rule refuses calls. Every condition that it has must hold.
+// Rule is one thing that the HSM does.
 type Rule struct {
 	ID         string `yaml:"id" json:"id"`
 	Text       string `yaml:"text" json:"text"`
@@ -37,13 +45,68 @@ type Rule struct {
 	Probe      string `yaml:"probe" json:"probe,omitempty"`       // what shows it from outside
 	Observed   string `yaml:"observed" json:"observed,omitempty"` // what the probe then sees
 
-	Functions  []string `yaml:"functions" json:"functions"`             // "C_UnwrapKey"
-	Mechanisms []string `yaml:"mechanisms" json:"mechanisms,omitempty"` // none: any
-	Class      string   `yaml:"class" json:"class,omitempty"`           // of the template: secret, private or public
-	Missing    string   `yaml:"missing" json:"missing,omitempty"`       // an attribute that the template has not
-	Present    string   `yaml:"present" json:"present,omitempty"`       // one that it has
-	False      string   `yaml:"false" json:"false,omitempty"`           // one that it has as CK_FALSE
-	Return     string   `yaml:"return" json:"return"`                   // "CKR_ATTRIBUTE_TYPE_INVALID"
+	When When `yaml:"when" json:"when"`
+	Then Then `yaml:"then" json:"then"`
+}
+
+// Left is something that the HSM does and this personality does not.
+type Left struct {
+	Fact   string `yaml:"fact" json:"fact"`
+	Source string `yaml:"source" json:"source"`
+	Why    string `yaml:"why" json:"why"`
+}
+
+// When says which calls a rule is about. Every condition that is there must hold.
+type When struct {
+	Function  []string `yaml:"function" json:"function,omitempty"`   // "C_UnwrapKey"
+	Mechanism []string `yaml:"mechanism" json:"mechanism,omitempty"` // of the call, or of the operation that it goes on with
+	Class     string   `yaml:"class" json:"class,omitempty"`         // of the template: secret, private or public
+	Missing   string   `yaml:"missing" json:"missing,omitempty"`     // an attribute that the template has not
+	Present   string   `yaml:"present" json:"present,omitempty"`     // one that it has
+	False     string   `yaml:"false" json:"false,omitempty"`         // one that it has as CK_FALSE
+	True      string   `yaml:"true" json:"true,omitempty"`           // one that it has as CK_TRUE
+	Only      []string `yaml:"only" json:"only,omitempty"`           // it holds one that is not among these
+	Key       Key      `yaml:"key" json:"key,omitzero"`              // of the last key that the call names
+	Given     string   `yaml:"given" json:"given,omitempty"`         // a word of the table givens: what else is given
+	Error     []string `yaml:"error" json:"error,omitempty"`         // what the module behind has returned
+}
+
+// Key is about a key that a call names.
+type Key struct {
+	Class   string `yaml:"class" json:"class,omitempty"`
+	Type    string `yaml:"type" json:"type,omitempty"`       // aes, rsa, generic, des3 or ec
+	Shorter uint   `yaml:"shorter" json:"shorter,omitempty"` // CKA_VALUE_LEN or the modulus has fewer bytes than this
+	False   string `yaml:"false" json:"false,omitempty"`     // an attribute that is CK_FALSE
+	MadeBy  string `yaml:"made_by" json:"made_by,omitempty"` // the function that it came from: "C_UnwrapKey"
+}
+
+// Then is what happens.
+type Then struct {
+	Return  string            `yaml:"return" json:"return,omitempty"`   // the call is refused, or its error is another
+	Default map[string]any    `yaml:"default" json:"default,omitempty"` // attributes that a template has not
+	Set     map[string]any    `yaml:"set" json:"set,omitempty"`         // attributes, whatever it has
+	Drop    []string          `yaml:"drop" json:"drop,omitempty"`       // attributes that are not handed on
+	Absent  bool              `yaml:"absent" json:"absent,omitempty"`   // the mechanism is not there or, with functions, not for those
+	Sizes   *Sizes            `yaml:"sizes" json:"sizes,omitempty"`     // of C_GetMechanismInfo, and what keys must fit
+	As      string            `yaml:"as" json:"as,omitempty"`           // the mechanism of the standard that a vendor's is
+	Answer  map[string]any    `yaml:"answer" json:"answer,omitempty"`   // attributes that read so
+	Says    map[string]string `yaml:"says" json:"says,omitempty"`       // fields of C_GetInfo, C_GetSlotInfo, C_GetTokenInfo
+	Limit   *Limit            `yaml:"limit" json:"limit,omitempty"`
+	Do      string            `yaml:"do" json:"do,omitempty"`         // a word of the table deeds
+	Permit  []string          `yaml:"permit" json:"permit,omitempty"` // what the Go token is to let through: its Config.Permit
+}
+
+// Sizes are a mechanism's key sizes, in its own unit.
+type Sizes struct {
+	Min uint `yaml:"min" json:"min"`
+	Max uint `yaml:"max" json:"max"`
+}
+
+// Limit is of an HSM's sessions, or its speed. 0 is none.
+type Limit struct {
+	Sessions int     `yaml:"sessions" json:"sessions,omitempty"` // at once, over all slots
+	Idle     string  `yaml:"idle" json:"idle,omitempty"`         // "30s": then a session is gone
+	Rate     float64 `yaml:"rate" json:"rate,omitempty"`         // calls a second, only where Options.Rates asks for it
 }
 
 //go:embed personalities/*.yaml
@@ -66,45 +129,97 @@ func List() ([]*Personality, error) {
 	return out, nil
 }
 
+// ErrUnknown: there is neither a personality nor a file of that name.
+var ErrUnknown = errors.New("no personality of that name, and no file; see epsbench list personalities")
+
 // Load reads a personality that comes with the package or, where there is none of that
 // name, a file.
 func Load(nameOrPath string) (*Personality, error) {
+	p := new(Personality)
 	text, err := embedded.ReadFile("personalities/" + nameOrPath + ".yaml")
-	if err != nil {
-		if text, err = os.ReadFile(nameOrPath); err != nil {
-			return nil, fmt.Errorf("personality %s: %w", nameOrPath, err)
-		}
+	if err == nil {
+		err = strictyaml.Decode(text, p)
+	} else if err = strictyaml.File(nameOrPath, p); errors.Is(err, os.ErrNotExist) {
+		err = ErrUnknown
 	}
-	p, err := read(text)
+	if err == nil {
+		err = p.extend()
+	}
+	if err == nil {
+		err = p.check()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("personality %s: %w", nameOrPath, err)
 	}
 	return p, nil
 }
 
-// limit is the size of the largest file that is read, in bytes.
-const limit = 1 << 20
-
-func read(text []byte) (*Personality, error) {
-	if len(text) > limit {
-		return nil, fmt.Errorf("%d bytes, more than %d", len(text), limit)
+// extend puts the rules of the personality that p extends before its own.
+func (p *Personality) extend() error {
+	if p.Extends == "" {
+		return nil
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	p := new(Personality)
-	if err := d.Decode(p); err != nil {
-		return nil, err
+	if _, err := embedded.Open("personalities/" + p.Extends + ".yaml"); err != nil || p.Extends == p.Name {
+		return fmt.Errorf("extends %q: %w", p.Extends, ErrUnknown)
 	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one document")
+	base, err := Load(p.Extends)
+	if err != nil {
+		return err
 	}
-	if p.Format != Format || p.Name == "" || p.Words == "" {
-		return nil, fmt.Errorf("wants format: %s, a name and words", Format)
-	}
-	for i := range p.Rules {
-		if _, err := compile(&p.Rules[i]); err != nil {
-			return nil, fmt.Errorf("rule %d (%s): %w", i+1, p.Rules[i].ID, err)
+	for _, id := range p.Without {
+		if !slices.ContainsFunc(base.Rules, func(r Rule) bool { return r.ID == id }) {
+			return fmt.Errorf("without %q: %s has no such rule", id, p.Extends)
 		}
 	}
-	return p, nil
+	again := func(r Rule) bool {
+		return slices.Contains(p.Without, r.ID) || slices.ContainsFunc(p.Rules, func(own Rule) bool { return own.ID == r.ID })
+	}
+	p.Rules = append(slices.DeleteFunc(base.Rules, again), p.Rules...)
+	p.Left = append(base.Left, p.Left...)
+	for name, n := range base.Numbers {
+		if _, own := p.Numbers[name]; !own {
+			p.number(name, n)
+		}
+	}
+	return nil
+}
+
+func (p *Personality) number(name string, n uint) {
+	if p.Numbers == nil {
+		p.Numbers = map[string]uint{}
+	}
+	p.Numbers[name] = n
+}
+
+// check finds what is wrong with a file beyond its form.
+func (p *Personality) check() error {
+	if p.Format != Format || p.Name == "" || p.Words == "" {
+		return fmt.Errorf("wants format: %s, a name and words", Format)
+	}
+	ids := map[string]bool{}
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		if ids[r.ID] {
+			return fmt.Errorf("two rules have the id %q", r.ID)
+		}
+		ids[r.ID] = true
+		if _, err := p.compile(r); err != nil {
+			return fmt.Errorf("rule %d (%s): %w", i+1, r.ID, err)
+		}
+	}
+	return nil
+}
+
+// Permits is what a Go token behind the layer is to let through, its Config.Permit: a token
+// refuses more than most HSMs.
+func (p *Personality) Permits() []string {
+	var out []string
+	for _, r := range p.Rules {
+		for _, word := range r.Then.Permit {
+			if !slices.Contains(out, word) {
+				out = append(out, word)
+			}
+		}
+	}
+	return out
 }

@@ -6,84 +6,183 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
+	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/emulator/layer/personality"
 	"github.com/epsbench/epsbench/emulator/token"
 )
 
-func TestEachPersonalityLoads(t *testing.T) {
-	all, err := personality.List()
-	if err != nil || len(all) == 0 {
-		t.Fatalf("%d personalities, %v", len(all), err)
-	}
-}
+const head = "format: epsbench.personality/1\nname: mine\nwords: as I like it\n"
 
-func TestAnUnknownKeyIsAnErrorWithItsLine(t *testing.T) {
+// file writes a personality with one rule.
+func file(t *testing.T, text string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "p.yaml")
-	if err := os.WriteFile(path, []byte("format: epsbench.personality/1\nname: x\ncolour: red\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := personality.Load(path); err == nil || !strings.Contains(err.Error(), "line 3") {
-		t.Errorf("got %v, want an error about line 3", err)
+	return path
+}
+
+const rule = "rules:\n  - {id: r, text: t, source: s, confidence: measured, "
+
+func TestWhatIsWrongWithAFile(t *testing.T) {
+	for _, tt := range []struct{ name, text, says string }{
+		{"an unknown key", "format: epsbench.personality/1\nname: x\ncolour: red\n", "line 3"},
+		{"two documents", head + "---\na: 1\n", "more than one document"},
+		{"no words", "format: epsbench.personality/1\nname: x\n", "words"},
+		{"a rule that does nothing", head + rule + "when: {function: [C_Sign]}}\n", "nothing happens"},
+		{"no function", head + rule + "then: {return: CKR_DATA_INVALID}}\n", "which function"},
+		{"a function that there is not", head + rule + "when: {function: [C_Sing]}, then: {return: CKR_OK}}\n", `no function "C_Sing"`},
+		{"a return value that there is not", head + rule + "when: {function: [C_Sign]}, then: {return: CKR_NO}}\n", `no name "CKR_NO"`},
+		{"a mechanism that there is not", head + rule + "when: {mechanism: [CKM_ROT13]}, then: {absent: true}}\n", `no name "CKM_ROT13"`},
+		{"no mechanism", head + rule + "then: {absent: true}}\n", "which mechanism"},
+		{"a word that there is not", head + rule + "then: {permit: [everything]}}\n", `no word "everything"`},
+		{"a deed that there is not", head + rule + "then: {do: good}}\n", `no word "good"`},
+		{"a field that there is not", head + rule + "then: {says: {colour: red}}}\n", `no field "colour"`},
+		{"a value of no form", head + rule + "when: {function: [C_Sign]}, then: {set: {CKA_LABEL: [1]}}}\n", "CKA_LABEL is"},
+		{"a probe without what it sees", head + rule + "probe: library, then: {permit: [legacy]}}\n", "both or none"},
+		{"another confidence", head + strings.Replace(rule, "measured", "hoped", 1) + "then: {permit: [legacy]}}\n", "hoped"},
+		{"a base that there is not", head + "extends: luna-8\n", "luna-8"},
+		{"two rules of one id", head + rule + "then: {permit: [legacy]}}\n  - {id: r, text: t, source: s, confidence: measured, then: {permit: [legacy]}}\n", "two rules"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := personality.Load(file(t, tt.text)); err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %v, want %q", err, tt.says)
+			}
+		})
 	}
 }
 
-func TestLuna7RefusesWithItsOwnReturnValues(t *testing.T) {
+func TestANameThatThereIsNot(t *testing.T) {
+	if _, err := personality.Load("luna-8"); !errors.Is(err, personality.ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A file may take a personality of the package, and say of a rule what it finds otherwise.
+func TestAFileExtends(t *testing.T) {
+	p, err := personality.Load(file(t, head+"extends: luna-7\nrules:\n  - {id: clear-secret, text: t, source: s, confidence: measured, when: {function: [C_CreateObject]}, then: {return: CKR_FUNCTION_FAILED}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, p, personality.Options{})
+	if _, err := s.CreateObject(s.sh, nil); !is(err, pkcs11.CKR_FUNCTION_FAILED) {
+		t.Errorf("its own rule gives %v", err)
+	}
+	if _, err := s.GetMechanismInfo(0, mechanism(pkcs11.CKM_PKCS5_PBKD2)); !is(err, pkcs11.CKR_MECHANISM_INVALID) {
+		t.Errorf("a rule of luna-7 gives %v", err)
+	}
+}
+
+// A session that there is not comes before what a rule refuses.
+func TestARefusalOfASessionThatThereIsNot(t *testing.T) {
 	p, err := personality.Load("luna-7")
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind, err := token.New(token.Config{Label: "demo", SOPIN: "87654321", UserPIN: "123456"})
+	s := opened(t, p, personality.Options{})
+	secret := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY)}
+	if _, err := s.CreateObject(s.sh+7, secret); !is(err, pkcs11.CKR_SESSION_HANDLE_INVALID) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSessionsAreLimited(t *testing.T) {
+	p, err := personality.Load(file(t, head+rule+"then: {limit: {sessions: 3}}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := personality.New(behind, p)
+	s := opened(t, p, personality.Options{}) // the first
+	for range 2 {
+		if _, err := s.OpenSession(0, pkcs11.CKF_SERIAL_SESSION); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.OpenSession(0, pkcs11.CKF_SERIAL_SESSION); !is(err, pkcs11.CKR_SESSION_COUNT) {
+		t.Errorf("the fourth: %v", err)
+	}
+	if err := s.CloseSession(s.sh); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.OpenSession(0, pkcs11.CKF_SERIAL_SESSION); err != nil {
+		t.Errorf("after one was closed: %v", err)
+	}
+}
+
+func TestAnIdleSessionEnds(t *testing.T) {
+	p, err := personality.Load(file(t, head+rule+"then: {limit: {idle: 30s}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1_800_000_000, 0)
+	s := opened(t, p, personality.Options{Now: func() time.Time { return now }})
+	now = now.Add(29 * time.Second)
+	if _, err := s.GetSessionInfo(s.sh); err != nil {
+		t.Errorf("after 29 s: %v", err)
+	}
+	now = now.Add(30 * time.Second)
+	if _, err := s.GetSessionInfo(s.sh); !is(err, pkcs11.CKR_SESSION_HANDLE_INVALID) {
+		t.Errorf("after 30 s more: %v", err)
+	}
+}
+
+// A rate spaces calls, only where it is asked for.
+func TestARate(t *testing.T) {
+	p, err := personality.Load(file(t, head+rule+"when: {function: [C_GenerateRandom]}, then: {limit: {rate: 10}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rates := range []bool{false, true} {
+		var waited time.Duration
+		now := time.Unix(1_800_000_000, 0)
+		s := opened(t, p, personality.Options{
+			Rates: rates, Now: func() time.Time { return now },
+			Wait: func(d time.Duration) { waited, now = waited+d, now.Add(d) },
+		})
+		for range 5 {
+			if _, err := s.GenerateRandom(s.sh, 4); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := 500 * time.Millisecond; rates != (waited == want) {
+			t.Errorf("with rates %v: waited %s", rates, waited)
+		}
+	}
+}
+
+// session is one on a token with a personality.
+type session struct {
+	cryptoki.Extended
+	sh pkcs11.SessionHandle
+}
+
+func opened(t *testing.T, p *personality.Personality, o personality.Options) session {
+	t.Helper()
+	behind, err := token.New(token.Config{Label: "demo", SOPIN: "87654321", UserPIN: "123456", Permit: p.Permits()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := personality.New(behind, p, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Initialize(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := m.OpenSession(0, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	sh, err := m.OpenSession(0, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Login(s, pkcs11.CKU_USER, "123456"); err != nil {
+	if err := m.Login(sh, pkcs11.CKU_USER, "123456"); err != nil {
 		t.Fatal(err)
 	}
-	secret := pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY)
-	generate := func(sensitive bool) error {
-		_, err := m.GenerateKey(s, mechanism(pkcs11.CKM_AES_KEY_GEN), []*pkcs11.Attribute{
-			pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, sensitive)})
-		return err
-	}
-	_, created := m.CreateObject(s, []*pkcs11.Attribute{secret})
-	_, unwrapped := m.UnwrapKey(s, mechanism(pkcs11.CKM_AES_KEY_WRAP), 1, nil, []*pkcs11.Attribute{secret})
-	_, info := m.GetMechanismInfo(0, mechanism(pkcs11.CKM_AES_KEY_WRAP_PAD))
-	_, pbkd := m.GetMechanismInfo(0, mechanism(pkcs11.CKM_PKCS5_PBKD2))
-	list, err := m.GetMechanismList(0)
-	if err != nil || len(list) == 0 {
-		t.Fatalf("%d mechanisms, %v", len(list), err)
-	}
-	for _, listed := range list {
-		if listed.Mechanism == pkcs11.CKM_PKCS5_PBKD2 || listed.Mechanism == pkcs11.CKM_AES_KEY_WRAP_PAD {
-			t.Errorf("mechanism 0x%X is listed, and refused", listed.Mechanism)
-		}
-	}
-	for name, row := range map[string]struct{ got, want error }{
-		"a sensitive key":     {generate(true), nil},
-		"a key in the open":   {generate(false), pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)},
-		"a clear value":       {created, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_VALUE_INVALID)},
-		"unwrap, no length":   {unwrapped, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)},
-		"KEY_WRAP_PAD's info": {info, pkcs11.Error(pkcs11.CKR_MECHANISM_INVALID)},
-		"PKCS5_PBKD2's sizes": {pbkd, pkcs11.Error(pkcs11.CKR_MECHANISM_INVALID)},
-	} {
-		if !errors.Is(row.got, row.want) {
-			t.Errorf("%s: got %v, want %v", name, row.got, row.want)
-		}
-	}
+	return session{m, sh}
 }
+
+func is(err error, code uint) bool { return errors.Is(err, pkcs11.Error(code)) }
 
 func mechanism(m uint) []*pkcs11.Mechanism { return []*pkcs11.Mechanism{pkcs11.NewMechanism(m, nil)} }
