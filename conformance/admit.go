@@ -12,7 +12,7 @@ import (
 // else NotApplicable or Blocked with the reason.
 func (c Claim) Admit(t Target) (Verdict, string) {
 	id := t.Identity()
-	if !c.about(id.Kind) {
+	if !c.About(id.Kind) {
 		return NotApplicable, fmt.Sprintf("the claim is about kind %s, the target is of kind %s", c.Target, id.Kind)
 	}
 	if c.Only != nil && !c.Only(id) {
@@ -28,7 +28,8 @@ func (c Claim) Admit(t Target) (Verdict, string) {
 // those too, as far as it gives access to them.
 var parts = map[Kind][]Kind{KindEPS: {KindAuthServer, KindModule}}
 
-func (c Claim) about(kind Kind) bool {
+// About tells whether a target of this kind is judged by the claim.
+func (c Claim) About(kind Kind) bool {
 	return c.Target == "" || c.Target == kind || slices.Contains(parts[kind], c.Target)
 }
 

@@ -37,11 +37,12 @@ type HSMObjects interface {
 	HSM(ctx context.Context, which string) (Slot, error)
 }
 
-// Slot is a place on a module that is initialised already; PIN logs its user in.
+// Slot is a place on a module that is initialised already; PIN logs its user in, SOPIN its
+// security officer, where that is known.
 type Slot struct {
-	Module cryptoki.Module
-	ID     uint
-	PIN    string
+	Module     cryptoki.Module
+	ID         uint
+	PIN, SOPIN string
 }
 
 // ModuleHolder lends a PKCS#11 module with a token that the suite may use: the target

@@ -43,34 +43,37 @@ type Capability string
 
 // Each capability is the interface of the same meaning.
 const (
-	CanEnrol      Capability = "enrolment"         // Enroller
-	CanProvision  Capability = "phone"             // Provisioner
-	CanValidate   Capability = "validation"        // Validator
-	CanImportSeed Capability = "seed-import"       // SeedImporter
-	CanSetClock   Capability = "clock"             // Clock
-	CanReadDB     Capability = "db-read"           // Database
-	CanReadLogs   Capability = "logs"              // Logs
-	CanSeeRoutes  Capability = "listeners"         // Listeners
-	CanRestart    Capability = "restart"           // Restarter
-	CanTraceHSM   Capability = "hsm-trace"         // HSMTracer
-	CanSeeObjects Capability = "hsm-objects"       // HSMObjects
-	CanTwin       Capability = "second-eps"        // Twin
-	CanReadAudit  Capability = "audit-read"        // Auditor
-	CanTapPlugin  Capability = "plugin-tap"        // PluginTap
-	CanUnlock     Capability = "unlock"            // Unlocker
-	CanChallenge  Capability = "challenges"        // Challenger
-	CanCallModule Capability = "module"            // ModuleHolder
-	CanWriteDB    Capability = "db-write"          // DatabaseWriter
-	CanSetKDF     Capability = "kdf-cost"          // KDFSetter
-	CanNode       Capability = "second-node"       // Nodes
-	CanResync     Capability = "resynchronisation" // Resynchroniser
-	CanAbort      Capability = "rollback"          // Aborter
-	CanForge      Capability = "plugin-answers"    // PluginImpostor
-	CanActivate   Capability = "activation"        // Activations
-	CanReadMemory Capability = "process-memory"
-	CanKill       Capability = "kill"    // Killer
-	CanBreak      Capability = "outages" // Breaker
-	CanControlHSM Capability = "hsm-control"
+	CanEnrol      Capability = "enrolment"   // Enroller
+	CanProvision  Capability = "phone"       // Provisioner
+	CanValidate   Capability = "validation"  // Validator
+	CanImportSeed Capability = "seed-import" // SeedImporter
+	CanSetClock   Capability = "clock"       // Clock
+	CanReadDB     Capability = "db-read"     // Database
+	CanReadLogs   Capability = "logs"        // Logs
+	CanSeeRoutes  Capability = "listeners"   // Listeners
+	CanRestart    Capability = "restart"     // Restarter
+	CanTraceHSM   Capability = "hsm-trace"   // HSMTracer
+	CanSeeObjects Capability = "hsm-objects" // HSMObjects
+	CanTwin       Capability = "second-eps"  // Twin
+	CanReadAudit  Capability = "audit-read"  // Auditor
+	CanTapPlugin  Capability = "plugin-tap"  // PluginTap
+	CanUnlock     Capability = "unlock"      // Unlocker
+	CanChallenge  Capability = "challenges"  // Challenger
+	CanCallModule Capability = "module"      // ModuleHolder
+	CanPromise    Capability = "promises"    // Promiser
+	// CanTellStrategies is Strategist.
+	CanTellStrategies Capability = "strategies"
+	CanWriteDB        Capability = "db-write"          // DatabaseWriter
+	CanSetKDF         Capability = "kdf-cost"          // KDFSetter
+	CanNode           Capability = "second-node"       // Nodes
+	CanResync         Capability = "resynchronisation" // Resynchroniser
+	CanAbort          Capability = "rollback"          // Aborter
+	CanForge          Capability = "plugin-answers"    // PluginImpostor
+	CanActivate       Capability = "activation"        // Activations
+	CanReadMemory     Capability = "process-memory"
+	CanKill           Capability = "kill"    // Killer
+	CanBreak          Capability = "outages" // Breaker
+	CanControlHSM     Capability = "hsm-control"
 )
 
 // Capabilities is a set of them.

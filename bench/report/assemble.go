@@ -113,6 +113,8 @@ func judge(c *Claim, row conformance.Claim, id conformance.Identity, results []c
 		c.Reason = reason(c.Verdict, c.Cases)
 		c.Shown = row.Profile == conformance.Full && c.Verdict == conformance.NotApplicable
 	case row.Status != conformance.Automated:
+	case id.Kind != "" && !row.About(id.Kind):
+		c.Verdict, c.Reason = conformance.NotApplicable, fmt.Sprintf("the claim is about kind %s, the target is of kind %s", row.Target, id.Kind)
 	case row.Only != nil && !row.Only(id):
 		c.Verdict, c.Reason = conformance.NotApplicable, row.Why
 	default:

@@ -39,6 +39,8 @@ type Suite struct {
 type Target struct {
 	Name  string
 	About string // one line
+	// Kind is what the target is; empty: an EPS. Suites without a claim on it are not run.
+	Kind conformance.Kind
 	// Prepare runs once, in the parent: it finds or starts what all children share (a
 	// database server, a module file) and says so in the options that it returns. What
 	// is missing is an error, if possible a *reference.Hint. stop ends what was
@@ -55,6 +57,9 @@ type Options struct {
 	HSM         string              `json:"hsm"`                   // emulator, softhsm, or the path of a PKCS#11 module
 	Store       string              `json:"store"`                 // sqlite, mariadb, or a DSN
 	Personality string              `json:"personality,omitempty"` // of the HSMs of both servers; empty: their own
+	As          string              `json:"as,omitempty"`          // the personality that a module is held against, without having it from the bench
+	Token       string              `json:"token,omitempty"`       // label of a module's token; empty: one is made
+	PINEnv      string              `json:"pin_env,omitempty"`     // the variable with that token's user PIN
 	Fault       string              `json:"fault,omitempty"`       // the one scenario of family faults; empty: all of them
 	Mutant      string              `json:"mutant,omitempty"`      // a name of Registry.Mutants; empty: none
 	Dir         string              `json:"dir"`                   // the child's own, empty, removed afterwards

@@ -46,8 +46,9 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 		return report.Report{}, err
 	}
 	var jobs []Job
+	kind := r.kind(c.Target)
 	for _, s := range r.Suites {
-		if n := len(sel.claims[s.Name]); n > 0 {
+		if n := r.count(sel.claims[s.Name], kind); n > 0 {
 			jobs = append(jobs, Job{Name: s.Name, Family: s.Name, Filter: c.Focus, Claims: n, About: s.About, Long: s.Long})
 		}
 	}
@@ -75,6 +76,23 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 	}
 	in.Run.Seconds = time.Since(started).Seconds()
 	return report.Assemble(in), nil
+}
+
+// kind is what a target is.
+func (r Registry) kind(target string) conformance.Kind {
+	t, _ := r.Target(target) // an unknown one is refused when it is prepared
+	return cmp.Or(t.Kind, conformance.KindEPS)
+}
+
+// count is the number of claims that are about a kind of target.
+func (r Registry) count(ids []string, kind conformance.Kind) int {
+	n := 0
+	for _, id := range ids {
+		if c, ok := r.Claim(id); ok && c.About(kind) {
+			n++
+		}
+	}
+	return n
 }
 
 // Accepts says whether a command line names what there is: nothing is opened or written.

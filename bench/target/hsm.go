@@ -51,15 +51,18 @@ type slots struct {
 	whole cryptoki.Module            // otherwise: one library with all of them
 	ids   map[string]uint
 	of    *slots // whose tokens these are, for a second node
+	as    string // personality: what an emulator's token is to permit follows from it
+	// permit is what a mutant's token lets through besides.
+	permit []string
 }
 
 // shared gives the same tokens to a second node, which does not end them.
 func (s *slots) shared() *slots {
-	return &slots{kind: s.kind, dir: s.dir, label: s.label, ids: s.ids, of: s}
+	return &slots{kind: s.kind, dir: s.dir, label: s.label, ids: s.ids, as: s.as, of: s}
 }
 
-func openSlots(kind, dir string) (*slots, error) {
-	s, err := loadSlots(kind, dir)
+func openSlots(kind, dir, as string) (*slots, error) {
+	s, err := loadSlots(kind, dir, as)
 	if err != nil || s.whole == nil {
 		return s, err
 	}
@@ -67,8 +70,8 @@ func openSlots(kind, dir string) (*slots, error) {
 }
 
 // reopenSlots finds the tokens that another process has made.
-func reopenSlots(kind, dir string) (*slots, error) {
-	s, err := loadSlots(kind, dir)
+func reopenSlots(kind, dir, as string) (*slots, error) {
+	s, err := loadSlots(kind, dir, as)
 	if err != nil || s.whole == nil {
 		return s, err
 	}
@@ -84,8 +87,8 @@ func reopenSlots(kind, dir string) (*slots, error) {
 }
 
 // loadSlots loads the library, where the tokens are in one.
-func loadSlots(kind, dir string) (*slots, error) {
-	s := &slots{kind: kind, dir: dir, held: map[string]cryptoki.Module{}, ids: map[string]uint{}}
+func loadSlots(kind, dir, as string) (*slots, error) {
+	s := &slots{kind: kind, dir: dir, as: as, held: map[string]cryptoki.Module{}, ids: map[string]uint{}}
 	s.label = func(name string) string { return "epsbench-" + name }
 	path := kind
 	switch kind {
@@ -111,9 +114,9 @@ func loadSlots(kind, dir string) (*slots, error) {
 // beside gives a second set of tokens: in the same library, where there is one.
 func (s *slots) beside(dir string) (*slots, error) {
 	if s.whole == nil {
-		return openSlots(s.kind, dir)
+		return openSlots(s.kind, dir, s.as)
 	}
-	t := &slots{kind: s.kind, dir: dir, ids: map[string]uint{}}
+	t := &slots{kind: s.kind, dir: dir, as: s.as, ids: map[string]uint{}}
 	t.label = func(name string) string { return "epsbench-twin-" + name }
 	return t, t.initialise(s.whole)
 }
@@ -228,8 +231,12 @@ func (s *slots) module(name string) (cryptoki.Module, error) {
 	if m := s.held[name]; m != nil {
 		return m, nil
 	}
+	permit, err := permits(s.as)
+	if err != nil {
+		return nil, err
+	}
 	m, err := token.New(token.Config{
-		Dir: filepath.Join(s.dir, "token-"+name), Label: s.label(name), SOPIN: soPIN, UserPIN: userPIN, PINCost: 10,
+		Dir: filepath.Join(s.dir, "token-"+name), Label: s.label(name), SOPIN: soPIN, UserPIN: userPIN, PINCost: 10, Permit: append(permit, s.permit...),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
@@ -260,13 +267,16 @@ func (s *system) HSM(_ context.Context, which string) (conformance.Slot, error) 
 	if err := initialised(m); err != nil {
 		return conformance.Slot{}, err
 	}
-	return conformance.Slot{Module: m, ID: s.slots.ids[which], PIN: userPIN}, nil
+	return conformance.Slot{Module: m, ID: s.slots.ids[which], PIN: userPIN, SOPIN: soPIN}, nil
 }
 
 // Slot lends a token of its own to a suite, with a mutant's layer before it: here the
 // module is what is judged.
 func (s *system) Slot(ctx context.Context) (conformance.Slot, error) {
 	slot, err := s.HSM(ctx, "suite")
+	if err == nil {
+		slot.Module, err = s.slots.personified(slot.Module)
+	}
 	if err == nil && s.seams.Module != nil {
 		slot.Module = s.seams.Module("suite", slot.Module)
 	}

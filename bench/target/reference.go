@@ -102,7 +102,7 @@ var capabilities = conformance.Capabilities{
 	conformance.CanImportSeed: true, conformance.CanSetClock: true, conformance.CanReadDB: true,
 	conformance.CanReadLogs: true, conformance.CanSeeRoutes: true, conformance.CanRestart: true,
 	conformance.CanTraceHSM: true, conformance.CanSeeObjects: true, conformance.CanTwin: true,
-	conformance.CanReadAudit: true, conformance.CanTapPlugin: true, conformance.CanCallModule: true,
+	conformance.CanReadAudit: true, conformance.CanTapPlugin: true, conformance.CanCallModule: true, conformance.CanPromise: true,
 	conformance.CanUnlock: true, conformance.CanChallenge: true,
 	conformance.CanWriteDB: true, conformance.CanSetKDF: true,
 	conformance.CanKill: true, conformance.CanNode: true, conformance.CanResync: true,
@@ -114,7 +114,7 @@ var capabilities = conformance.Capabilities{
 // starts them.
 func open(ctx context.Context, o run.Options, name string, p reference.Profile) (*system, error) {
 	s := &system{options: o, dir: o.Dir, name: name, profile: p, clock: &clock{}, log: &journal{}, trace: &trace.Recorder{}}
-	s.openSlots = func() (*slots, error) { return openSlots(o.HSM, o.Dir) }
+	s.openSlots = func() (*slots, error) { return openSlots(o.HSM, o.Dir, o.Personality) }
 	return s, s.open(ctx)
 }
 

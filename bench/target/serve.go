@@ -110,7 +110,7 @@ func (p *serverProcess) start(ctx context.Context) (err error) {
 	}
 	p.plan.Into(p.job.Server, &s.seams)
 	p.plan.Arm(p.job.Arm)
-	if s.slots, err = reopenSlots(o.HSM, o.Dir); err != nil {
+	if s.slots, err = reopenSlots(o.HSM, o.Dir, o.Personality); err != nil {
 		return err
 	}
 	s.stores = &stores{driver: p.job.Driver, dsns: p.job.DSNs}

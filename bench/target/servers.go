@@ -9,7 +9,6 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
-	"github.com/epsbench/epsbench/emulator/layer/personality"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/authserver"
@@ -36,14 +35,8 @@ func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.
 	if err != nil {
 		return nil, err
 	}
-	if s.options.Personality != "" {
-		p, err := personality.Load(s.options.Personality)
-		if err != nil {
-			return nil, err
-		}
-		if m, err = personality.New(m, p); err != nil {
-			return nil, err
-		}
+	if m, err = s.slots.personified(m); err != nil {
+		return nil, err
 	}
 	if s.breaks != nil {
 		if m, err = s.breaks.before(slot, m); err != nil {

@@ -34,9 +34,11 @@ type needs = []conformance.Capability
 
 // All gives every claim, in the order of the sources. The caller may change what it gets.
 func All() []conformance.Claim {
-	claims := slices.Concat(st, rgs, onespan, digipass, mpcos, rfc, crash, activation, outages, faults, attacks)
+	claims := slices.Concat(st, rgs, onespan, digipass, mpcos, rfc, crash, activation, outages, faults, hsms, attacks)
 	for i := range claims {
-		claims[i].Level = level(claims[i].ID)
+		if claims[i].Level == "" {
+			claims[i].Level = level(claims[i].ID)
+		}
 		claims[i].Needs = slices.Clone(claims[i].Needs)
 	}
 	return claims

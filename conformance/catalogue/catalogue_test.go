@@ -32,7 +32,7 @@ func rows(t *testing.T) []row {
 }
 
 // own are the beginnings of ids of this project's own claims, with the family of each.
-var own = map[string]string{"CRASH-": "crash", "OUT-": "outage", "FAULT-": "faults", "ACT-": "authserver"}
+var own = map[string]string{"CRASH-": "crash", "OUT-": "outage", "FAULT-": "faults", "ACT-": "authserver", "HSM-": "hsm"}
 
 // isOwn says whether a claim is one of them.
 func isOwn(c conformance.Claim) bool {

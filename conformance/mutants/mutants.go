@@ -42,6 +42,8 @@ type Seams struct {
 	// Module stands between a server and its HSM: slot is "eps" or "authserver", or
 	// "suite" for the token that a suite borrows.
 	Module func(slot string, m cryptoki.Module) cryptoki.Module
+	// Permit is what a token of the emulator, judged by itself, lets through: its Config.Permit.
+	Permit []string
 	Store  func(store.EPS) store.EPS
 	// AuthStore stands before the authentication server's database.
 	AuthStore func(store.AuthServer) store.AuthServer
@@ -56,7 +58,7 @@ type Seams struct {
 
 // All lists every mutant, in the order of the families.
 func All() []Mutant {
-	return slices.Concat(rfc, rfcOCRA, provisioning, pin, storage, challenges, activated, crashing, attacked, away)
+	return slices.Concat(rfc, rfcOCRA, provisioning, pin, storage, challenges, activated, crashing, attacked, away, modules)
 }
 
 // Find gives the mutant of a name.

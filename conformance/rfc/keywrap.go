@@ -50,7 +50,7 @@ var unwrapped = []*pkcs11.Attribute{
 
 func (s session) unwrap(kek pkcs11.ObjectHandle, wrapped []byte) pkcs11.ObjectHandle {
 	GinkgoHelper()
-	handle, err := s.UnwrapKey(s.handle, keyWrap(), kek, wrapped, unwrapped)
+	handle, err := s.unwrapLong(keyWrap(), kek, wrapped, unwrapped, len(wrapped)-8)
 	Expect(err).NotTo(HaveOccurred(), "C_UnwrapKey")
 	return handle
 }
@@ -75,7 +75,7 @@ func (s session) expectRefused(kek pkcs11.ObjectHandle, wrapped []byte) {
 	for _, at := range []int{0, len(wrapped) / 2, len(wrapped) - 1} {
 		changed := bytes.Clone(wrapped)
 		changed[at] ^= 1
-		_, err := s.UnwrapKey(s.handle, keyWrap(), kek, changed, unwrapped)
+		_, err := s.unwrapLong(keyWrap(), kek, changed, unwrapped, len(wrapped)-8)
 		Expect(err).To(HaveOccurred(), "byte %d of the wrapped key was changed and C_UnwrapKey took it", at)
 	}
 }

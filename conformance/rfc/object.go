@@ -48,19 +48,24 @@ func (s session) need(mechanism uint) {
 	conformance.Undeclared("the module does not list %s", cryptoki.MechanismName(mechanism))
 }
 
-// key makes a sensitive session key with the given value and uses. A module that forbids
-// that blocks the case: there is nothing to compute with.
+// key makes a sensitive session key with the given value and uses, in clear or else
+// encrypted. A module that takes neither blocks the case: there is nothing to compute with.
 func (s session) key(kind uint, value []byte, attributes ...*pkcs11.Attribute) pkcs11.ObjectHandle {
 	GinkgoHelper()
-	handle, err := s.CreateObject(s.handle, append(attributes,
+	template := append(attributes,
 		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY),
 		pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, kind),
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false),
 		pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
-		pkcs11.NewAttribute(pkcs11.CKA_VALUE, value),
-	))
+	)
+	handle, clear := s.CreateObject(s.handle, append(template[:len(template):len(template)], pkcs11.NewAttribute(pkcs11.CKA_VALUE, value)))
+	if clear == nil {
+		return handle
+	}
+	handle, err := s.brought(value, template)
 	if err != nil {
-		conformance.Block("the module takes no secret key of %d bytes by C_CreateObject: %s", len(value), cryptoki.ReturnName(err))
+		conformance.Block("the module takes no secret key of %d bytes, by C_CreateObject: %s, by C_UnwrapKey: %s", len(value),
+			cryptoki.ReturnName(clear), cryptoki.ReturnName(err))
 	}
 	return handle
 }

@@ -123,6 +123,7 @@ type (
 	wrongWrap      struct{ cryptoki.Module } // another key is wrapped
 	nothingListed  struct{ cryptoki.Module } // no mechanism at all
 	noCreateObject struct{ cryptoki.Module } // as on tokens that only unwrap keys
+	noKeys         struct{ noCreateObject }  // as on tokens that take none at all
 )
 
 func (m wrongMAC) Sign(sh pkcs11.SessionHandle, data []byte) ([]byte, error) {
@@ -155,6 +156,10 @@ func (noCreateObject) CreateObject(pkcs11.SessionHandle, []*pkcs11.Attribute) (p
 	return 0, pkcs11.Error(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 }
 
+func (noKeys) UnwrapKey(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle, []byte, []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	return 0, pkcs11.Error(pkcs11.CKR_FUNCTION_NOT_SUPPORTED)
+}
+
 func TestBrokenModules(t *testing.T) {
 	for name, c := range map[string]struct {
 		module cryptoki.Module
@@ -166,7 +171,8 @@ func TestBrokenModules(t *testing.T) {
 		"lenient unwrap":    {lenientUnwrap{softhsm.Module}, "RFC3394-4", conformance.Fail, 6},
 		"wrong wrap":        {wrongWrap{softhsm.Module}, "RFC3394-4", conformance.Fail, 6},
 		"no mechanisms":     {nothingListed{softhsm.Module}, onModule, conformance.NotImplemented, moduleCases},
-		"no C_CreateObject": {noCreateObject{softhsm.Module}, onModule, conformance.Blocked, moduleCases},
+		"no C_CreateObject": {noCreateObject{softhsm.Module}, onModule, conformance.Pass, moduleCases},
+		"no keys":           {noKeys{noCreateObject{softhsm.Module}}, onModule, conformance.Blocked, moduleCases},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := softhsm

@@ -192,6 +192,7 @@ func (h *HSM) choose(s *Session) error {
 		}
 	}
 	if len(missing.Rows) > 0 {
+		missing.Works = h.choices
 		return missing
 	}
 	return nil
@@ -254,6 +255,7 @@ func (p *probe) try(w way) error {
 type MissingError struct {
 	Token string
 	Rows  []Missing
+	Works []Choice // what it can do
 }
 
 func (e *MissingError) has(operation string) bool {

@@ -61,17 +61,25 @@ func (f *targetFlags) repeat() string {
 	if store != "sqlite" && store != "mariadb" {
 		store = `"$EPSBENCH_STORE"`
 	}
-	words := []string{"epsbench run"}
-	for _, flag := range []struct{ name, value, standard string }{
-		{"target", quote(f.Target), "reference"}, {"hsm", quote(f.HSM), "emulator"}, {"store", store, "sqlite"}, {"profile", f.Profile, "quick"}, {"personality", quote(f.Personality), ""}, {"fault", quote(f.Fault), ""},
-	} {
+	return repeated("epsbench run", []flagged{
+		{"target", quote(f.Target), "reference"}, {"hsm", quote(f.HSM), "emulator"}, {"store", store, "sqlite"},
+		{"profile", f.Profile, "quick"}, {"personality", quote(f.Personality), ""}, {"fault", quote(f.Fault), ""},
+	}, *f.Seed, f.Focus)
+}
+
+// flagged is a flag with its value, and the one that it has where it is not given.
+type flagged struct{ name, value, standard string }
+
+func repeated(command string, flags []flagged, seed int64, focus string) string {
+	words := []string{command}
+	for _, flag := range flags {
 		if flag.value != flag.standard {
 			words = append(words, "--"+flag.name, flag.value)
 		}
 	}
-	command := fmt.Sprintf("%s --seed %d", strings.Join(words, " "), *f.Seed)
-	if f.Focus != "" {
-		command += " --focus " + quote(f.Focus)
+	command = fmt.Sprintf("%s --seed %d", strings.Join(words, " "), seed)
+	if focus != "" {
+		command += " --focus " + quote(focus)
 	}
 	return command
 }

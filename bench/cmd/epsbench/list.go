@@ -145,10 +145,10 @@ func listPersonalities(*app) (any, table.Row, []table.Row) {
 	var rows []table.Row
 	for _, p := range all {
 		for _, r := range p.Rules {
-			rows = append(rows, table.Row{p.Name, r.ID, r.Text, r.Return, r.Confidence, r.Source})
+			rows = append(rows, table.Row{p.Name, r.ID, r.Text, r.Confidence, r.Source})
 		}
 	}
-	return all, table.Row{"personality", "rule", "what it does", "return value", "confidence", "source"}, rows
+	return all, table.Row{"personality", "rule", "what it does", "confidence", "source"}, rows
 }
 
 func printJSON(w io.Writer, v any) error {

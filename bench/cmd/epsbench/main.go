@@ -36,6 +36,7 @@ type app struct {
 // commands is the command line.
 type commands struct {
 	Run       runCommand       `cmd:"" help:"Judge a target and leave a report."`
+	HSM       hsmCommand       `cmd:"" name:"hsm" help:"Judge a PKCS#11 module by itself: is it the HSM that it should be, and can an EPS work on it?"`
 	Selfcheck selfcheckCommand `cmd:"" help:"Run the mutants and print which claim kills which."`
 	List      listCommand      `cmd:"" help:"List claims, suites, mutants, targets or faults."`
 	Eps       epsCommand       `cmd:"" passthrough:"" help:"Run an EPS, its administration or its phone: the program eps with the emulator built in."`

@@ -6,6 +6,7 @@ import (
 	"github.com/epsbench/epsbench/conformance/authserver"
 	"github.com/epsbench/epsbench/conformance/catalogue"
 	"github.com/epsbench/epsbench/conformance/crash"
+	"github.com/epsbench/epsbench/conformance/hsm"
 	"github.com/epsbench/epsbench/conformance/mpp"
 	"github.com/epsbench/epsbench/conformance/mutants"
 	"github.com/epsbench/epsbench/conformance/outage"
@@ -25,11 +26,12 @@ func registry() run.Registry {
 			{Name: "pin", Long: 14, About: "what a PIN opens, what guessing it takes, and where the guessing ends", Family: pin.Family},
 			{Name: "store", Long: 9, About: "what is kept, and how: every column, secrets in every place, keys in their tokens", Family: store.Family},
 			{Name: "authserver", Long: 8, About: "what the authentication server does with OTPs, challenges, activations and attacks on them", Family: authserver.Family},
+			{Name: "hsm", Long: 3, About: "what a PKCS#11 module is by itself: the HSM that it is said to be, the rules that keys rely on", Family: hsm.Family},
 			{Name: "crash", Long: 15, About: "what is left when a server is killed in the middle of its work", Family: crash.Family},
 			{Name: "outage", Long: 12, About: "what is done and lost when the HSM or the database is away, and when it is back", Family: outage.Family},
 			{Name: "faults", Long: 20, About: "what an HSM that is there and fails makes of the EPS: each fault that has been seen in the field", Family: outage.Faults},
 		},
-		Targets: []run.Target{target.Reference, target.Literal},
+		Targets: []run.Target{target.Reference, target.Literal, target.Module, target.ModuleNamed},
 	}
 	for _, m := range mutants.All() {
 		r.Mutants = append(r.Mutants, run.Mutant{Name: m.Name, About: m.About, Claims: m.Claims, Reason: m.Reason, Target: m.Target})

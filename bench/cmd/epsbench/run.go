@@ -15,6 +15,11 @@ import (
 // runCommand judges a target.
 type runCommand struct {
 	targetFlags
+	heldFlags
+}
+
+// heldFlags are of the commands that judge once.
+type heldFlags struct {
 	Baseline string `placeholder:"FILE" help:"An earlier report.json: exit 0 when nothing differs from it, 1 when anything does."`
 	JUnit    string `name:"junit" placeholder:"FILE" help:"Write the JUnit file here too."`
 }
@@ -24,21 +29,25 @@ func (c *runCommand) Run(a *app) error {
 	if err := c.known(); err != nil {
 		return err
 	}
-	if err := c.apart(); err != nil {
+	return c.judge(a, c.config(a))
+}
+
+// judge runs what config asks for, and leaves the report.
+func (h *heldFlags) judge(a *app, config run.Config) error {
+	if err := h.apart(config.Out); err != nil {
 		return err
 	}
-	baseline, err := c.readBaseline()
+	baseline, err := h.readBaseline(string(config.Options.Profile))
 	if err != nil {
 		return err
 	}
-	config := c.config(a)
 	if err := a.Accepts(config); err != nil {
 		return err // before an earlier report is taken away
 	}
-	if err := clean(c.Out); err != nil {
+	if err := clean(config.Out); err != nil {
 		return err
 	}
-	if err := writable(c.JUnit); err != nil {
+	if err := writable(h.JUnit); err != nil {
 		return err
 	}
 	s := newScreen(a, config)
@@ -53,7 +62,7 @@ func (c *runCommand) Run(a *app) error {
 		d := r.Against(*baseline)
 		diff = &d
 	}
-	path, err := write(r, c.Out, c.JUnit)
+	path, err := write(r, config.Out, h.JUnit)
 	if err != nil {
 		return err
 	}
@@ -63,10 +72,10 @@ func (c *runCommand) Run(a *app) error {
 }
 
 // apart refuses files that the outputs of this run would be written over.
-func (c *runCommand) apart() error {
-	for _, f := range []struct{ flag, path string }{{"--baseline", c.Baseline}, {"--junit", c.JUnit}} {
+func (h *heldFlags) apart(out string) error {
+	for _, f := range []struct{ flag, path string }{{"--baseline", h.Baseline}, {"--junit", h.JUnit}} {
 		for _, output := range []string{reportJSON, reportHTML} {
-			if f.path != "" && filepath.Clean(f.path) == filepath.Join(c.Out, output) {
+			if f.path != "" && filepath.Clean(f.path) == filepath.Join(out, output) {
 				return &run.UsageError{What: fmt.Sprintf("%s %s would be written over by this run", f.flag, f.path), Mend: "choose another directory with --out"}
 			}
 		}
@@ -74,16 +83,16 @@ func (c *runCommand) apart() error {
 	return nil
 }
 
-func (c *runCommand) readBaseline() (*report.Report, error) {
-	if c.Baseline == "" {
+func (h *heldFlags) readBaseline(profile string) (*report.Report, error) {
+	if h.Baseline == "" {
 		return nil, nil
 	}
-	r, err := report.Open(c.Baseline)
+	r, err := report.Open(h.Baseline)
 	if err != nil {
 		return nil, &run.UsageError{What: "--baseline: " + err.Error(), Mend: "give the report.json of an earlier run"}
 	}
-	if r.Run.Profile != c.Profile {
-		return nil, &run.UsageError{What: fmt.Sprintf("--baseline %s is of profile %s, this run is %s", c.Baseline, r.Run.Profile, c.Profile),
+	if r.Run.Profile != profile {
+		return nil, &run.UsageError{What: fmt.Sprintf("--baseline %s is of profile %s, this run is %s", h.Baseline, r.Run.Profile, profile),
 			Mend: "add: --profile " + r.Run.Profile}
 	}
 	return &r, nil

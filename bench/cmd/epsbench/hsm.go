@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+
+	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/emulator/layer/personality"
+)
+
+// hsmCommand judges a PKCS#11 module by itself.
+type hsmCommand struct {
+	Module      string `default:"emulator" placeholder:"MODULE" help:"emulator, softhsm, or the path of a PKCS#11 library (${default})."`
+	TokenLabel  string `placeholder:"LABEL" help:"The token of the library; it makes session objects there, no others. Without: an empty slot is initialised."`
+	PINEnv      string `name:"pin-env" placeholder:"VAR" help:"The variable that holds the user's PIN of that token."`
+	As          string `placeholder:"NAME" help:"Hold the module against a personality: is it the HSM that it should be? See epsbench list personalities."`
+	Personality string `placeholder:"NAME" help:"Have the module behave as another HSM, and hold it against that."`
+	Focus       string `placeholder:"EXPR" help:"Only what a label expression over claim ids and suites selects, such as 'HSM-operations || rfc'."`
+	Out         string `default:"out" placeholder:"DIR" help:"Where the outputs go (${default}/)."`
+	Seed        *int64 `placeholder:"N" help:"Fixes all that the bench draws; default: random."`
+	heldFlags
+}
+
+// Run is called by kong.
+func (c *hsmCommand) Run(a *app) error {
+	if err := c.known(); err != nil {
+		return err
+	}
+	if c.Seed == nil {
+		c.Seed = new(drawSeed())
+	}
+	return c.judge(a, run.Config{
+		Target: "module", Focus: c.Focus, Out: c.Out, Version: a.version, Repeat: c.repeat(),
+		Options: run.Options{Profile: conformance.Quick, HSM: c.Module, Store: "none", Personality: c.Personality, As: c.As,
+			Token: c.TokenLabel, PINEnv: c.PINEnv, Seed: *c.Seed},
+	})
+}
+
+func (c *hsmCommand) known() error {
+	if (c.TokenLabel == "") != (c.PINEnv == "") {
+		return &run.UsageError{What: "--token-label and --pin-env go together", Mend: "--pin-env names the variable that holds the user's PIN of that token"}
+	}
+	if c.As != "" && c.Personality != "" {
+		return &run.UsageError{What: "--as and --personality exclude each other", Mend: "--as judges the module as it is, --personality puts another before it"}
+	}
+	if _, ok := os.LookupEnv(c.PINEnv); c.PINEnv != "" && !ok {
+		return &run.UsageError{What: "the variable " + c.PINEnv + " is not set", Mend: "it should hold the user's PIN: " + c.PINEnv + "=… epsbench hsm …"}
+	}
+	for flag, name := range map[string]string{"--as": c.As, "--personality": c.Personality} {
+		if name == "" {
+			continue
+		}
+		if _, err := personality.Load(name); err != nil {
+			return &run.UsageError{What: flag + ": " + err.Error(), Mend: "see epsbench list personalities"}
+		}
+	}
+	return nil
+}
+
+// repeat is the command that judges the same again.
+func (c *hsmCommand) repeat() string {
+	return repeated("epsbench hsm", []flagged{
+		{"module", quote(c.Module), "emulator"}, {"token-label", quote(c.TokenLabel), ""}, {"pin-env", quote(c.PINEnv), ""},
+		{"as", quote(c.As), ""}, {"personality", quote(c.Personality), ""},
+	}, *c.Seed, c.Focus)
+}

@@ -1,0 +1,214 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/mutants"
+	"github.com/epsbench/epsbench/emulator/layer/personality"
+	"github.com/epsbench/epsbench/reference"
+	"github.com/epsbench/epsbench/reference/hsm"
+)
+
+// Module is a PKCS#11 module by itself: the emulator, SoftHSM, or a library with a token
+// that is there already.
+var Module = run.Target{
+	Name: "module", Kind: conformance.KindModule,
+	About: "a PKCS#11 module by itself, as epsbench hsm judges it",
+	Open:  func(_ context.Context, o run.Options) (conformance.Target, error) { return openModule(o) },
+}
+
+// ModuleNamed is the emulator as a certain HSM, on which the claim of the personalities is
+// proven.
+var ModuleNamed = run.Target{
+	Name: "module:luna-7", Kind: conformance.KindModule,
+	About: "the emulator as a Luna 7, by itself",
+	Open: func(_ context.Context, o run.Options) (conformance.Target, error) {
+		o.HSM, o.Personality = "emulator", "luna-7"
+		return openModule(o)
+	},
+}
+
+// alone is a module that is judged by itself.
+type alone struct {
+	slots    *slots
+	slot     conformance.Slot
+	label    string
+	as       *personality.Personality // what it is said to be; nil: what it is
+	emulated bool
+	identity conformance.Identity
+}
+
+func openModule(o run.Options) (conformance.Target, error) {
+	var seams mutants.Seams
+	if o.Mutant != "" {
+		m, ok := mutants.Find(o.Mutant)
+		if !ok {
+			return nil, fmt.Errorf("no mutant is called %q", o.Mutant)
+		}
+		m.Break(&seams)
+	}
+	a := &alone{}
+	if err := a.open(o, seams); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, a.identify(o)
+}
+
+func (a *alone) open(o run.Options, seams mutants.Seams) (err error) {
+	if o.Token != "" {
+		err = a.found(o)
+	} else {
+		err = a.made(o, seams)
+	}
+	if err != nil {
+		return err
+	}
+	if a.slot.Module, err = a.slots.personified(a.slot.Module); err != nil {
+		return err
+	}
+	if seams.Module != nil {
+		a.slot.Module = seams.Module("suite", a.slot.Module)
+	}
+	if name := o.As; name != "" || o.Personality != "" {
+		if name == "" {
+			name = o.Personality
+		}
+		a.as, err = personality.Load(name)
+	}
+	return err
+}
+
+// made takes a token that is made for the bench.
+func (a *alone) made(o run.Options, seams mutants.Seams) (err error) {
+	if a.slots, err = openSlots(o.HSM, o.Dir, o.Personality); err != nil {
+		return err
+	}
+	a.slots.permit = seams.Permit
+	m, err := a.slots.module("suite")
+	if err != nil {
+		return err
+	}
+	a.label, a.emulated = a.slots.label("suite"), a.slots.whole == nil
+	a.slot = conformance.Slot{Module: m, ID: a.slots.ids["suite"], PIN: userPIN, SOPIN: soPIN}
+	return initialised(m)
+}
+
+// found takes the token of a label in a library.
+func (a *alone) found(o run.Options) (err error) {
+	if a.slots, err = loadSlots(o.HSM, o.Dir, o.Personality); err != nil {
+		return err
+	}
+	if a.slots.whole == nil {
+		return &reference.Hint{Err: errors.New("the emulator has no token of that label"), Text: "--token-label is of a library that has its tokens"}
+	}
+	pin, ok := os.LookupEnv(o.PINEnv)
+	if !ok {
+		return &reference.Hint{Err: fmt.Errorf("the variable %s, which should hold the user's PIN, is not set", o.PINEnv), Text: "name one that is with --pin-env"}
+	}
+	if err := initialised(a.slots.whole); err != nil {
+		return err
+	}
+	id, err := slotOf(a.slots.whole, o.Token)
+	if err != nil {
+		return &reference.Hint{Err: fmt.Errorf("no token is labelled %q", o.Token), Text: "pkcs11-tool -L shows the labels"}
+	}
+	a.label, a.slot = o.Token, conformance.Slot{Module: a.slots.whole, ID: id, PIN: pin}
+	return nil
+}
+
+func (a *alone) identify(o run.Options) error {
+	library, err := a.slot.Module.GetInfo()
+	if err != nil {
+		return fmt.Errorf("C_GetInfo: %w", err)
+	}
+	token, err := a.slot.Module.GetTokenInfo(a.slot.ID)
+	if err != nil {
+		return fmt.Errorf("C_GetTokenInfo: %w", err)
+	}
+	a.identity = conformance.Identity{
+		Kind: conformance.KindModule, Name: library.LibraryDescription,
+		Version: fmt.Sprintf("%d.%d", library.LibraryVersion.Major, library.LibraryVersion.Minor),
+		HSM: map[string]string{
+			"kind": o.HSM, "library": library.LibraryDescription, "manufacturer": token.ManufacturerID, "model": token.Model,
+			"firmware": fmt.Sprintf("%d.%d", token.FirmwareVersion.Major, token.FirmwareVersion.Minor),
+		},
+		Store: map[string]string{},
+	}
+	if a.as != nil {
+		a.identity.HSM["personality"] = a.as.Name
+	}
+	return nil
+}
+
+func (a *alone) Identity() conformance.Identity { return a.identity }
+
+func (a *alone) Capabilities() conformance.Capabilities {
+	return conformance.Capabilities{conformance.CanCallModule: true, conformance.CanPromise: true, conformance.CanTellStrategies: true}
+}
+
+// Close ends the module, and with it the sessions on it.
+func (a *alone) Close() error {
+	if a.slots == nil {
+		return nil
+	}
+	return a.slots.release()
+}
+
+// Slot is the module's token, also where it has another number since a C_Initialize.
+func (a *alone) Slot(context.Context) (conformance.Slot, error) {
+	var err error
+	if a.label != "" {
+		a.slot.ID, err = slotOf(a.slot.Module, a.label)
+	}
+	return a.slot, err
+}
+
+// Promised is the same token.
+func (a *alone) Promised(ctx context.Context) (conformance.Slot, error) { return a.Slot(ctx) }
+
+func (a *alone) Promises() ([]conformance.Promise, error) {
+	if a.as == nil {
+		return nil, nil
+	}
+	return Promises(a.as, a.emulated), nil
+}
+
+// Strategies tries the operations of both servers.
+func (a *alone) Strategies(ctx context.Context) ([]conformance.Strategy, error) {
+	slot, err := a.Slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h, err := hsm.Open(ctx, slot.Module, hsm.Config{Slot: &slot.ID, PIN: reference.NewSecret([]byte(a.slot.PIN)), Role: hsm.Both})
+	var missing *hsm.MissingError
+	switch {
+	case errors.As(err, &missing):
+		return told(missing.Works, missing.Rows), nil
+	case err != nil:
+		return nil, err
+	}
+	return told(h.Choices(), nil), h.Close()
+}
+
+// told puts what works before what does not.
+func told(works []hsm.Choice, missing []hsm.Missing) []conformance.Strategy {
+	var out []conformance.Strategy
+	for _, c := range works {
+		out = append(out, conformance.Strategy{Operation: c.Operation, Strategy: c.Strategy})
+	}
+	for _, m := range missing {
+		why := strings.TrimPrefix(m.Strategy+": "+m.Why, ": ")
+		if last := len(out) - 1; last >= 0 && out[last].Operation == m.Operation {
+			out[last].Missing += "; " + why
+			continue
+		}
+		out = append(out, conformance.Strategy{Operation: m.Operation, Missing: why})
+	}
+	return out
+}
