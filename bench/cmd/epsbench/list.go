@@ -23,11 +23,11 @@ import (
 type listCommand struct {
 	What   string `arg:"" enum:"claims,suites,mutants,targets,faults,personalities" help:"claims, suites, mutants, targets, faults or personalities."`
 	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
-	Schema bool   `help:"The JSON Schema of the file that one's own is written in: of faults."`
+	Schema bool   `help:"The JSON Schema of the file that one's own is written in: of faults or personalities."`
 }
 
 // schemas are of the files that a user may write.
-var schemas = map[string]func() []byte{"faults": fault.Schema}
+var schemas = map[string]func() []byte{"faults": fault.Schema, "personalities": personality.Schema}
 
 // Run is called by kong.
 func (c *listCommand) Run(a *app) error {
