@@ -398,10 +398,10 @@ func TestTwoProcesses(t *testing.T) {
 }
 
 // Of processes that begin on an empty directory at once, one makes the token: what any has
-// put there stays.
+// put there stays. They are more than the tries of a PIN.
 func TestProcessesBeginAtOnce(t *testing.T) {
 	dir := t.TempDir()
-	errs := make([]error, 8)
+	errs := make([]error, 16)
 	var done sync.WaitGroup
 	for i := range errs {
 		done.Go(func() { errs[i] = leaveKey(dir) })

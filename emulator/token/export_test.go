@@ -50,6 +50,9 @@ func (i *interrupted) lock() (func(), error) {
 	return i.storage.lock()
 }
 
+// turn lets f check PINs too: it would wait for ever for the call that it interrupts.
+func (i *interrupted) turn() (func(), error) { return func() {}, nil }
+
 // Looks counts the objects of slot 0 that a search compares.
 func (t *Token) Looks(template []*pkcs11.Attribute) (n int) {
 	var want []attribute

@@ -83,9 +83,15 @@ func (sl *slot) saveCard() error {
 }
 
 // verify gives the token key for a PIN. The try is counted, durably, before the
-// PIN is looked at: killing the process does not give it back.
+// PIN is looked at: killing the process does not give it back. Processes take turns, or the
+// tries of many that log in at once would count together.
 func (sl *slot) verify(who role, PIN string) ([]byte, error) {
-	err := sl.inStep(func() error {
+	done, err := sl.storage.turn()
+	if err != nil {
+		return nil, sl.trouble(err)
+	}
+	defer done()
+	err = sl.inStep(func() error {
 		if sl.card == nil {
 			return rv(pkcs11.CKR_TOKEN_NOT_RECOGNIZED)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 // process, lock among processes: write, remove and list are called under both.
 type storage interface {
 	lock() (unlock func(), err error)
+	// turn waits until no other process checks a PIN. Others may write meanwhile.
+	turn() (done func(), err error)
 	// read gives a file, or fs.ErrNotExist.
 	read(file string) ([]byte, error)
 	// write puts a whole file; it is durable when write returns, and there is
@@ -39,6 +42,7 @@ type memory struct {
 }
 
 func (m *memory) lock() (func(), error) { return func() {}, nil }
+func (m *memory) turn() (func(), error) { return func() {}, nil }
 func (m *memory) changed() bool         { return false }
 
 func (m *memory) read(file string) ([]byte, error) {
@@ -136,6 +140,26 @@ func flock(f *os.File, how int) error {
 		}
 		if !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+	}
+}
+
+// turn locks the first byte of the lock file, which is independent of lock.
+func (d *directory) turn() (func(), error) {
+	if err := d.firstByte(unix.F_WRLCK); err != nil {
+		return nil, err
+	}
+	return func() { d.firstByte(unix.F_UNLCK) }, nil
+}
+
+func (d *directory) firstByte(how int16) error {
+	for {
+		err := unix.FcntlFlock(d.gate.Fd(), unix.F_OFD_SETLKW, &unix.Flock_t{Type: how, Whence: io.SeekStart, Len: 1})
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("lock %s: %w", d.gate.Name(), err)
 		}
 	}
 }
