@@ -13,7 +13,7 @@ import (
 // of its own; ssh-keygen accepts the signature by the public key alone.
 func TestSSHAgentSigns(t *testing.T) {
 	env := environment(t)
-	for id, kind := range map[string]string{"01": "rsa:2048", "02": "rsa:3072"} {
+	for id, kind := range map[string]string{"01": "rsa:2048", "02": "EC:prime256v1"} {
 		runs(t, env, "pkcs11-tool", "--module", built.library, "--login", "--pin", "123456", "--keypairgen", "--key-type", kind, "--label", kind, "--id", id)
 	}
 	env = append(env, agent(t, env), "SSH_ASKPASS_REQUIRE=force", "SSH_ASKPASS="+file(t, "askpass", "#!/bin/sh\necho 123456\n"))
