@@ -9,9 +9,9 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-// holds tells whether a rule is about a call.
-func (r *compiled) holds(l *Layer, c *cryptoki.Call) bool {
-	if len(r.mechanisms) > 0 && !slices.Contains(r.mechanisms, l.mechanism(c)) {
+// holds tells whether a rule is about a call, whose mechanism is asked.
+func (r *compiled) holds(l *Layer, c *cryptoki.Call, asked uint) bool {
+	if len(r.mechanisms) > 0 && !slices.Contains(r.mechanisms, asked) {
 		return false
 	}
 	if r.class != nil && !r.classHolds(c) {

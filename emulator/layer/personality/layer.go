@@ -22,6 +22,8 @@ type Options struct {
 type Layer struct {
 	next       cryptoki.Extended
 	by         [256][]*compiled // by function
+	plain      [256]bool        // functions that no rule is about and nothing is remembered of
+	asks       [256]bool        // functions with a rule that asks for the mechanism
 	mechanisms []*compiled      // those that change what mechanisms there are
 	says       []*compiled
 	now        func() time.Time
@@ -44,6 +46,9 @@ func New(next cryptoki.Module, p *Personality, o Options) (cryptoki.Extended, er
 			return nil, fmt.Errorf("personality %s: rule %s: %w", p.Name, p.Rules[i].ID, err)
 		}
 		l.place(c, o)
+	}
+	if err := l.settle(); err != nil {
+		return nil, fmt.Errorf("personality %s: %w", p.Name, err)
 	}
 	return cryptoki.Around(l.next, l.call), nil
 }
@@ -73,34 +78,65 @@ func (l *Layer) place(c *compiled, o Options) {
 
 // call is every call of the program.
 func (l *Layer) call(c *cryptoki.Call) error {
-	rules := l.by[c.Function]
+	if l.plain[c.Function] {
+		return c.Next()
+	}
 	if l.sessions != nil {
 		if err := l.sessions.before(c, l.now()); err != nil {
 			return err
 		}
 	}
-	holding := make([]*compiled, 0, 8)
-	for _, r := range rules {
-		if !r.holds(l, c) {
+	rules, holding, asked := l.by[c.Function], set(0), uint(0)
+	if l.asks[c.Function] {
+		asked = l.mechanism(c)
+	}
+	for i, r := range rules {
+		if !r.holds(l, c, asked) {
 			continue
 		}
 		if r.refuses(l, c) {
 			return l.refusal(r, c)
 		}
-		holding = append(holding, r)
+		holding |= 1 << i
 	}
-	for _, r := range holding {
-		r.edit(c)
+	for i, r := range rules {
+		if holding.has(i) {
+			r.edit(c)
+		}
 	}
-	err := l.deeds(holding, c)
+	err := l.deeds(rules, holding, c)
 	if l.remembers {
 		l.note(c, err)
 	}
 	if l.sessions != nil {
 		l.sessions.after(c, err, l.now())
 	}
-	return l.after(holding, c, err)
+	return l.after(rules, holding, c, err)
 }
+
+// set is a set of a function's rules, by their places: it takes no memory of its own.
+type set uint64
+
+// mostRules is how many rules may be about one function.
+const mostRules = 64
+
+func (s set) has(i int) bool { return s&(1<<i) != 0 }
+
+// settle finds the functions that pass untouched.
+func (l *Layer) settle() error {
+	for f, rules := range l.by {
+		if len(rules) > mostRules {
+			return fmt.Errorf("%v: %d rules about one function, the most is %d", cryptoki.Function(f), len(rules), mostRules)
+		}
+		l.asks[f] = slices.ContainsFunc(rules, func(r *compiled) bool { return len(r.mechanisms) > 0 })
+		described := slices.Contains(describing, cryptoki.Function(f))
+		l.plain[f] = len(rules) == 0 && l.sessions == nil && !described && !(l.remembers && noted(cryptoki.Function(f)))
+	}
+	return nil
+}
+
+// describing are the functions whose answer is made of rules for others too.
+var describing = []cryptoki.Function{cryptoki.GetMechanismList, cryptoki.GetMechanismInfo, cryptoki.GetInfo, cryptoki.GetSlotInfo, cryptoki.GetTokenInfo}
 
 // refusal is r's, of a call whose session there is: that comes first (v2.40 §5.1.6).
 func (l *Layer) refusal(r *compiled, c *cryptoki.Call) error {
@@ -119,18 +155,22 @@ func (l *Layer) refusal(r *compiled, c *cryptoki.Call) error {
 }
 
 // deeds runs the deeds of rules around the call, the first outermost.
-func (l *Layer) deeds(rules []*compiled, c *cryptoki.Call) error {
+func (l *Layer) deeds(rules []*compiled, holding set, c *cryptoki.Call) error {
 	for i, r := range rules {
-		if r.deed.run != nil && slices.Contains(r.deed.functions, c.Function) {
-			return r.deed.run(l, r, c, func() error { return l.deeds(rules[i+1:], c) })
+		if holding.has(i) && r.deed.run != nil && slices.Contains(r.deed.functions, c.Function) {
+			inner := holding &^ (1<<(i+1) - 1)
+			return r.deed.run(l, r, c, func() error { return l.deeds(rules, inner, c) })
 		}
 	}
 	return c.Next()
 }
 
 // after changes what the call has returned.
-func (l *Layer) after(rules []*compiled, c *cryptoki.Call, err error) error {
-	for _, r := range rules {
+func (l *Layer) after(rules []*compiled, holding set, c *cryptoki.Call, err error) error {
+	for i, r := range rules {
+		if !holding.has(i) {
+			continue
+		}
 		if len(r.errors) > 0 && r.code != nil && isOneOf(err, r.errors) {
 			return r.code
 		}

@@ -25,7 +25,7 @@ type run struct {
 }
 
 // begins names, of functions that go on with an operation, the one that began it.
-var begins = map[cryptoki.Function]cryptoki.Function{
+var begins = [256]cryptoki.Function{
 	cryptoki.Encrypt: cryptoki.EncryptInit, cryptoki.EncryptUpdate: cryptoki.EncryptInit, cryptoki.EncryptFinal: cryptoki.EncryptInit,
 	cryptoki.Decrypt: cryptoki.DecryptInit, cryptoki.DecryptUpdate: cryptoki.DecryptInit, cryptoki.DecryptFinal: cryptoki.DecryptInit,
 	cryptoki.Digest: cryptoki.DigestInit, cryptoki.DigestUpdate: cryptoki.DigestInit, cryptoki.DigestFinal: cryptoki.DigestInit,
@@ -35,7 +35,7 @@ var begins = map[cryptoki.Function]cryptoki.Function{
 
 // remembering makes the layer note what a rule will ask for.
 func (m *memory) remembering(c *compiled, f cryptoki.Function) {
-	if _, later := begins[f]; later && len(c.mechanisms) > 0 || c.key.madeBy != nil {
+	if begins[f] != 0 && len(c.mechanisms) > 0 || c.key.madeBy != nil {
 		m.remembers = true
 	}
 	if m.runs == nil {
@@ -47,11 +47,18 @@ func (m *memory) remembering(c *compiled, f cryptoki.Function) {
 // at once, and rules about it hold no more.
 const most = 1 << 16
 
+// noted tells whether note has to see the calls of f.
+func noted(f cryptoki.Function) bool {
+	return flags[f] != 0 || f == cryptoki.DestroyObject || f == cryptoki.CreateObject || f == cryptoki.CopyObject
+}
+
 func (m *memory) note(c *cryptoki.Call, err error) {
+	if err != nil || !noted(c.Function) {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case err != nil:
 	case flags[c.Function] != 0 && len(c.Mechanism) == 1 && c.Made == 0:
 		if len(m.runs) >= most {
 			clear(m.runs)
@@ -69,8 +76,8 @@ func (m *memory) note(c *cryptoki.Call, err error) {
 
 // running is the mechanism of the operation that a call goes on with; 0 for none.
 func (m *memory) running(c *cryptoki.Call) uint {
-	begun, ok := begins[c.Function]
-	if !ok {
+	begun := begins[c.Function]
+	if begun == 0 {
 		return 0
 	}
 	m.mu.Lock()

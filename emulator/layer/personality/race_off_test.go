@@ -1,0 +1,5 @@
+//go:build !race
+
+package personality_test
+
+const raceEnabled = false
