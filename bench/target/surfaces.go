@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -36,13 +37,13 @@ func (s *system) Surfaces() []conformance.Surface {
 		client   string
 	}{{api.Bank, "bank-issuer"}, {api.Public, ""}, {api.Operations, "admin"}} {
 		surface := s.surface(string(l.listener), l.client)
-		surface.Routes = slices.DeleteFunc(documented(api.Document(l.listener)), s.off)
+		surface.Routes = slices.DeleteFunc(documented(string(l.listener)), s.off)
 		all = append(all, surface)
 	}
 	plug := s.surface("plugin", "eps-plugin")
 	plug.Routes = []conformance.Route{{Method: http.MethodPost, Path: plugin.Path, ContentType: "application/cbor", Body: []byte{0x80}}}
 	auth := s.surface("auth", "bank-validator")
-	auth.Routes = documented(authserver.OpenAPI)
+	auth.Routes = documented("auth")
 	all = append(all, plug, auth)
 	for _, surface := range all {
 		for i, r := range surface.Routes {
@@ -72,9 +73,23 @@ var callers = map[string]string{
 	"auth /v1/unlocks/" + noToken + "/confirm": "operator-a",
 }
 
-// documented gives the routes of an OpenAPI file. The files are embedded and checked by
+// documented gives the routes of a listener that has an OpenAPI file; they are the caller's
+// to change.
+func documented(listener string) []conformance.Route { return slices.Clone(documents()[listener]) }
+
+// documents are the routes of the OpenAPI files, by listener. They are read once: suites ask
+// for surfaces before each call.
+var documents = sync.OnceValue(func() map[string][]conformance.Route {
+	all := map[string][]conformance.Route{"auth": parsed(authserver.OpenAPI)}
+	for _, l := range []api.Listener{api.Bank, api.Public, api.Operations} {
+		all[string(l)] = parsed(api.Document(l))
+	}
+	return all
+})
+
+// parsed gives the routes of an OpenAPI file. The files are embedded and checked by
 // the tests of their packages.
-func documented(file []byte) []conformance.Route {
+func parsed(file []byte) []conformance.Route {
 	doc, err := openapi3.NewLoader().LoadFromData(file)
 	if err != nil {
 		panic(fmt.Sprintf("embedded OpenAPI file: %v", err))
