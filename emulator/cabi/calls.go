@@ -23,6 +23,7 @@ func with(rv *C.CK_RV, f func(m cryptoki.Extended) error) {
 
 // on runs f on the module and a session.
 func on(session C.CK_ULONG, rv *C.CK_RV, f func(m cryptoki.Extended, sh pkcs11.SessionHandle) error) {
+	doubt(session)
 	with(rv, func(m cryptoki.Extended) error { return f(m, pkcs11.SessionHandle(session)) })
 }
 
@@ -51,7 +52,8 @@ func feed(session C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG, f func(m cryptoki
 	return rv
 }
 
-// begin runs a function that starts an operation, unless one of its ends still waits.
+// begin runs a function that starts an operation, unless one of its ends still waits. The
+// first of the ends is that of an operation in one part.
 func begin(session C.CK_ULONG, mech *C.CK_MECHANISM, ends []cryptoki.Function, f func(m cryptoki.Extended, sh pkcs11.SessionHandle, mech []*pkcs11.Mechanism) error) (rv C.CK_RV) {
 	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error {
 		if waiting(session, ends...) {
@@ -61,7 +63,10 @@ func begin(session C.CK_ULONG, mech *C.CK_MECHANISM, ends []cryptoki.Function, f
 		if err != nil {
 			return err
 		}
-		return f(m, sh, how)
+		if err = f(m, sh, how); err == nil && len(ends) > 0 {
+			know(session, ends[0], how[0].Mechanism)
+		}
+		return err
 	})
 	return rv
 }

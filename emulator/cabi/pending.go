@@ -8,6 +8,7 @@ import "C"
 import (
 	"bytes"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
@@ -17,9 +18,14 @@ import (
 
 // pending are the outputs that a program has asked the length of and not fetched yet: the
 // module has made them already, so that a layer sees one call where C makes two (v2.40 §5.2).
-var pending [64]struct {
-	mu   sync.Mutex
-	kept map[place]output
+var pending [64]shard
+
+// shard is alone in its cache lines: sessions of other threads are next to it.
+type shard struct {
+	mu    sync.Mutex
+	kept  map[place]output
+	count atomic.Int64 // of kept, so that a call where nothing waits takes no lock
+	_     [128]byte
 }
 
 // output is what waits, and a copy of the input that it was made from.
@@ -40,11 +46,15 @@ type place struct {
 
 func (p place) take() (output, bool) {
 	shard := &pending[p.session%64]
+	if shard.count.Load() == 0 {
+		return output{}, false
+	}
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	out, ok := shard.kept[p]
 	if ok {
 		delete(shard.kept, p)
+		shard.count.Store(int64(len(shard.kept)))
 	}
 	return out, ok
 }
@@ -57,15 +67,24 @@ func (p place) keep(out output) {
 		shard.kept = make(map[place]output)
 	}
 	shard.kept[p] = out
+	shard.count.Store(int64(len(shard.kept)))
 }
 
 // forget drops what waits in a session, or in all of them with session 0.
 func forget(session C.CK_ULONG, which func(cryptoki.Function) bool) {
+	if session == 0 {
+		doubtAll()
+	} else {
+		doubt(session)
+	}
 	for i := range pending {
 		if session != 0 && C.CK_ULONG(i) != session%64 {
 			continue
 		}
 		shard := &pending[i]
+		if shard.count.Load() == 0 {
+			continue
+		}
 		shard.mu.Lock()
 		for p, out := range shard.kept {
 			if (session == 0 || p.session == session) && which(p.function) {
@@ -73,12 +92,14 @@ func forget(session C.CK_ULONG, which func(cryptoki.Function) bool) {
 				delete(shard.kept, p)
 			}
 		}
+		shard.count.Store(int64(len(shard.kept)))
 		shard.mu.Unlock()
 	}
 }
 
 // forgetEnded drops what waits in sessions that are no more.
 func forgetEnded(m cryptoki.Extended) {
+	doubtAll()
 	sessions := map[C.CK_ULONG]bool{}
 	for i := range pending {
 		shard := &pending[i]
@@ -100,11 +121,11 @@ func every(cryptoki.Function) bool { return true }
 // waiting tells whether an output of these functions waits: the operation is active still.
 func waiting(session C.CK_ULONG, functions ...cryptoki.Function) bool {
 	shard := &pending[session%64]
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
-	if len(shard.kept) == 0 {
+	if shard.count.Load() == 0 {
 		return false
 	}
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
 	for _, f := range functions {
 		if _, ok := shard.kept[place{session: session, function: f}]; ok {
 			return true

@@ -41,6 +41,7 @@ typedef struct { void *CreateMutex, *DestroyMutex, *LockMutex, *UnlockMutex; CK_
 #define CKR_FUNCTION_NOT_PARALLEL 0x51UL
 #define CKR_FUNCTION_NOT_SUPPORTED 0x54UL
 #define CKR_ARGUMENTS_BAD 0x7UL
+#define CKR_BUFFER_TOO_SMALL 0x150UL
 
 #define CK_SESSION CK_ULONG session
 #define CK_IN CK_BYTE *in, CK_ULONG inLen
@@ -49,11 +50,12 @@ typedef struct { void *CreateMutex, *DestroyMutex, *LockMutex, *UnlockMutex; CK_
 #define CK_MECH CK_MECHANISM *mechanism
 #define CK_TEMPLATE CK_ATTRIBUTE *template, CK_ULONG count
 
-// The functions that enter Go: name, parameters, arguments. Their order, and the places of
-// the others, are those of the standard's pkcs11f.h: see exports.c.
-#define FUNCTIONS(F) FUNCTIONS_V2(F) FUNCTIONS_V3(F)
+// The functions that enter Go: name, parameters, arguments; T are those that C answers where
+// only the length is asked for and is known. Their order, and the places of the others, are
+// those of the standard's pkcs11f.h: see exports.c.
+#define FUNCTIONS(F, T) FUNCTIONS_V2(F, T) FUNCTIONS_V3(F)
 
-#define FUNCTIONS_V2(F) \
+#define FUNCTIONS_V2(F, T) \
 	F(Initialize, (void *args), (args)) \
 	F(Finalize, (void *reserved), (reserved)) \
 	F(GetInfo, (CK_INFO *info), (info)) \
@@ -83,20 +85,20 @@ typedef struct { void *CreateMutex, *DestroyMutex, *LockMutex, *UnlockMutex; CK_
 	F(FindObjects, (CK_SESSION, CK_ULONG *list, CK_ULONG most, CK_ULONG *found), (session, list, most, found)) \
 	F(FindObjectsFinal, (CK_SESSION), (session)) \
 	F(EncryptInit, (CK_SESSION, CK_MECH, CK_ULONG key), (session, mechanism, key)) \
-	F(Encrypt, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
+	T(Encrypt, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
 	F(EncryptUpdate, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
 	F(EncryptFinal, (CK_SESSION, CK_OUT), (session, out, outLen)) \
 	F(DecryptInit, (CK_SESSION, CK_MECH, CK_ULONG key), (session, mechanism, key)) \
-	F(Decrypt, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
+	T(Decrypt, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
 	F(DecryptUpdate, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
 	F(DecryptFinal, (CK_SESSION, CK_OUT), (session, out, outLen)) \
 	F(DigestInit, (CK_SESSION, CK_MECH), (session, mechanism)) \
-	F(Digest, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
+	T(Digest, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
 	F(DigestUpdate, (CK_SESSION, CK_IN), (session, in, inLen)) \
 	F(DigestKey, (CK_SESSION, CK_ULONG key), (session, key)) \
 	F(DigestFinal, (CK_SESSION, CK_OUT), (session, out, outLen)) \
 	F(SignInit, (CK_SESSION, CK_MECH, CK_ULONG key), (session, mechanism, key)) \
-	F(Sign, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
+	T(Sign, (CK_SESSION, CK_IN, CK_OUT), (session, in, inLen, out, outLen)) \
 	F(SignUpdate, (CK_SESSION, CK_IN), (session, in, inLen)) \
 	F(SignFinal, (CK_SESSION, CK_OUT), (session, out, outLen)) \
 	F(SignRecoverInit, (CK_SESSION, CK_MECH, CK_ULONG key), (session, mechanism, key)) \
@@ -125,6 +127,15 @@ typedef struct { void *CreateMutex, *DestroyMutex, *LockMutex, *UnlockMutex; CK_
 #define FUNCTIONS_V3(F) \
 	F(LoginUser, (CK_SESSION, CK_ULONG user, CK_IN, CK_IN2), (session, user, in, inLen, in2, in2Len)) \
 	F(SessionCancel, (CK_SESSION, CK_ULONG flags), (session, flags))
+
+// What C knows of the output of an operation in a session. Go sets it when the operation
+// begins, and takes it back with each other call of the session: see lengths.go.
+enum { EPSEMU_Encrypt = 1, EPSEMU_Decrypt, EPSEMU_Digest, EPSEMU_Sign };
+enum { EPSEMU_FIXED = 1, EPSEMU_BLOCKS, EPSEMU_PADDED }; // so many bytes; whole blocks; blocks with padding
+#define EPSEMU_LENGTHS 256
+// word is session << 24 | function << 16 | rule << 12 | bytes, and alone in its cache line.
+typedef struct { _Alignas(64) unsigned long long word; } epsemu_length;
+extern epsemu_length epsemu_lengths[EPSEMU_LENGTHS];
 
 void epsemu_keep(const char *path); // see socket.c
 

@@ -142,6 +142,7 @@ func epsemu_LoginUser(session, user C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG,
 func epsemu_Logout(session C.CK_ULONG) (rv C.CK_RV) {
 	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error {
 		forget(session, every)
+		doubtAll() // private keys go in every session
 		return m.Logout(sh)
 	})
 	return rv

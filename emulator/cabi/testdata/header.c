@@ -6,13 +6,15 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { ok = CKR_OK, general = CKR_GENERAL_ERROR, parallel = CKR_FUNCTION_NOT_PARALLEL, unsupported = CKR_FUNCTION_NOT_SUPPORTED, arguments = CKR_ARGUMENTS_BAD };
+enum { ok = CKR_OK, general = CKR_GENERAL_ERROR, parallel = CKR_FUNCTION_NOT_PARALLEL, unsupported = CKR_FUNCTION_NOT_SUPPORTED, arguments = CKR_ARGUMENTS_BAD,
+	small = CKR_BUFFER_TOO_SMALL };
 
 #undef CKR_OK
 #undef CKR_GENERAL_ERROR
 #undef CKR_FUNCTION_NOT_PARALLEL
 #undef CKR_FUNCTION_NOT_SUPPORTED
 #undef CKR_ARGUMENTS_BAD
+#undef CKR_BUFFER_TOO_SMALL
 #define CK_BYTE OUR_BYTE
 #define CK_ULONG OUR_ULONG
 #define CK_RV OUR_RV
@@ -62,14 +64,14 @@ FIELD(ATTRIBUTE, type) FIELD(ATTRIBUTE, pValue) FIELD(ATTRIBUTE, ulValueLen)
 FIELD(C_INITIALIZE_ARGS, CreateMutex) FIELD(C_INITIALIZE_ARGS, DestroyMutex) FIELD(C_INITIALIZE_ARGS, LockMutex)
 FIELD(C_INITIALIZE_ARGS, UnlockMutex) FIELD(C_INITIALIZE_ARGS, flags) FIELD(C_INITIALIZE_ARGS, pReserved)
 CODE(ok, CKR_OK) CODE(general, CKR_GENERAL_ERROR) CODE(parallel, CKR_FUNCTION_NOT_PARALLEL)
-CODE(unsupported, CKR_FUNCTION_NOT_SUPPORTED) CODE(arguments, CKR_ARGUMENTS_BAD)
+CODE(unsupported, CKR_FUNCTION_NOT_SUPPORTED) CODE(arguments, CKR_ARGUMENTS_BAD) CODE(small, CKR_BUFFER_TOO_SMALL)
 
 
 // A second declaration has to agree with p11-kit's. A pointer to a function, which only
 // C_OpenSession has, is any pointer to the library.
 #define C_OpenSession C_OpenSession_
 #define DECLARE(name, parameters, arguments) CK_RV C_##name parameters;
-FUNCTIONS(DECLARE)
+FUNCTIONS(DECLARE, DECLARE)
 #undef C_OpenSession
 
 typedef struct { CK_VERSION version; void *call[92]; } list;
@@ -92,7 +94,7 @@ int main(int argc, char **argv) {
 	CK_VERSION three = {3, 0};
 	if (((CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList"))(&v2) != ok || get("PKCS 11", &three, &v3, 0) != ok) return 2;
 #define LISTED(name, parameters, arguments) same(#name, v2->C_##name, dlsym(library, "C_" #name));
-	FUNCTIONS_V2(LISTED)
+	FUNCTIONS_V2(LISTED, LISTED)
 	LISTED(GetFunctionList, , ) LISTED(GetFunctionStatus, , ) LISTED(CancelFunction, , )
 	// v3.0 goes on where v2.40 ends.
 	for (size_t i = 0; i < 68; i++) same("of v2.40 in v3.0", v3->functions->call[i], ((list *)v2)->call[i]);
