@@ -26,7 +26,7 @@ type Config struct {
 	Out      string  // directory; logs go to logs/ in it
 	Version  string  // of epsbench
 	Repeat   string  // the command that repeats this run
-	Parallel int     // children at once; 0: one more than cores
+	Parallel int     // children at once; 0: one more than twice the cores
 	Limit    time.Duration
 	Command  func() *exec.Cmd // nil: this program again
 }
@@ -137,7 +137,7 @@ func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(
 		}
 	}
 	if pool.Parallel == 0 {
-		pool.Parallel = runtime.GOMAXPROCS(0) + 1 // refusals wait for their grid: there is time between
+		pool.Parallel = 2*runtime.GOMAXPROCS(0) + 1 // refusals wait for their grid, outages for their end: there is time between
 	}
 	if pool.Limit == 0 {
 		pool.Limit = limits[c.Options.Profile]

@@ -119,7 +119,7 @@ func (r Registry) twins(wanted []string) []Job {
 			}
 			if len(ids) > 0 {
 				jobs = append(jobs, Job{Name: slug("twin-" + s.Name + " " + target), Family: s.Name, Target: target,
-					Filter: strings.Join(ids, " || "), Claims: len(ids)})
+					Filter: strings.Join(ids, " || "), Claims: len(ids), Long: s.Long})
 			}
 		}
 	}
@@ -147,7 +147,7 @@ func (r Registry) mutations(wanted []string) []Job {
 				continue
 			}
 			jobs = append(jobs, Job{Name: fmt.Sprintf("mutant-%02d-%s-%s", i+1, slug(m.Name), s.Name), Family: s.Name, Target: m.Target,
-				Filter: strings.Join(ids, " || "), Claims: len(ids), Options: Options{Mutant: m.Name}})
+				Filter: strings.Join(ids, " || "), Claims: len(ids), Long: s.Long, Options: Options{Mutant: m.Name}})
 		}
 	}
 	return jobs
