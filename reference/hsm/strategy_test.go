@@ -266,6 +266,21 @@ func (r repeating) GenerateKey(s pkcs11.SessionHandle, m []*pkcs11.Mechanism, a 
 	return r.PKCS11.CreateObject(s, append(drop(a, pkcs11.CKA_VALUE_LEN), value))
 }
 
+// sensitive makes every key sensitive that it unwraps, whatever the template says.
+type sensitive struct{ hsm.PKCS11 }
+
+func (s sensitive) UnwrapKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, k pkcs11.ObjectHandle, b []byte, a []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	return s.PKCS11.UnwrapKey(sh, m, k, b, append(drop(a, pkcs11.CKA_SENSITIVE), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true)))
+}
+
+// An unwrap template also holds where the token puts right what it should refuse.
+func TestATokenThatPutsATemplateRight(t *testing.T) {
+	m, cfg := newEmulator(t)
+	if h := hsmtest.Open(t, sensitive{m}, cfg); chosen(h)["GenerateMasterKey"] != "unwrap-template" {
+		t.Errorf("by %q", chosen(h)["GenerateMasterKey"])
+	}
+}
+
 // stuck draws the same random bytes every time.
 type stuck struct{ hsm.PKCS11 }
 
