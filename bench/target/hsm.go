@@ -267,6 +267,9 @@ func (s *system) HSM(_ context.Context, which string) (conformance.Slot, error) 
 	if err := initialised(m); err != nil {
 		return conformance.Slot{}, err
 	}
+	if m, err = s.slots.personified(m); err != nil {
+		return conformance.Slot{}, err
+	}
 	return conformance.Slot{Module: m, ID: s.slots.ids[which], PIN: userPIN, SOPIN: soPIN}, nil
 }
 
@@ -274,9 +277,6 @@ func (s *system) HSM(_ context.Context, which string) (conformance.Slot, error) 
 // module is what is judged.
 func (s *system) Slot(ctx context.Context) (conformance.Slot, error) {
 	slot, err := s.HSM(ctx, "suite")
-	if err == nil {
-		slot.Module, err = s.slots.personified(slot.Module)
-	}
 	if err == nil && s.seams.Module != nil {
 		slot.Module = s.seams.Module("suite", slot.Module)
 	}

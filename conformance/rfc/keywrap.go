@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/bring"
 	"github.com/epsbench/epsbench/vectors"
 )
 
@@ -50,7 +51,7 @@ var unwrapped = []*pkcs11.Attribute{
 
 func (s session) unwrap(kek pkcs11.ObjectHandle, wrapped []byte) pkcs11.ObjectHandle {
 	GinkgoHelper()
-	handle, err := s.unwrapLong(keyWrap(), kek, wrapped, unwrapped, len(wrapped)-8)
+	handle, err := bring.Unwrap(s.Module, s.handle, keyWrap(), kek, wrapped, unwrapped, len(wrapped)-8)
 	Expect(err).NotTo(HaveOccurred(), "C_UnwrapKey")
 	return handle
 }
@@ -75,7 +76,7 @@ func (s session) expectRefused(kek pkcs11.ObjectHandle, wrapped []byte) {
 	for _, at := range []int{0, len(wrapped) / 2, len(wrapped) - 1} {
 		changed := bytes.Clone(wrapped)
 		changed[at] ^= 1
-		_, err := s.unwrapLong(keyWrap(), kek, changed, unwrapped, len(wrapped)-8)
+		_, err := bring.Unwrap(s.Module, s.handle, keyWrap(), kek, changed, unwrapped, len(wrapped)-8)
 		Expect(err).To(HaveOccurred(), "byte %d of the wrapped key was changed and C_UnwrapKey took it", at)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/bring"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
@@ -58,14 +59,9 @@ func (s session) key(kind uint, value []byte, attributes ...*pkcs11.Attribute) p
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false),
 		pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
 	)
-	handle, clear := s.CreateObject(s.handle, append(template[:len(template):len(template)], pkcs11.NewAttribute(pkcs11.CKA_VALUE, value)))
-	if clear == nil {
-		return handle
-	}
-	handle, err := s.brought(value, template)
+	handle, err := bring.Key(s.Module, s.slot, s.handle, value, template)
 	if err != nil {
-		conformance.Block("the module takes no secret key of %d bytes, by C_CreateObject: %s, by C_UnwrapKey: %s", len(value),
-			cryptoki.ReturnName(clear), cryptoki.ReturnName(err))
+		conformance.Block("the module takes no secret key of %d bytes, by C_CreateObject or C_UnwrapKey: %v", len(value), err)
 	}
 	return handle
 }

@@ -50,16 +50,14 @@ var bound = form{
 	enrolling:    map[string]int{createsKey: 2, derivesKey: 2, wrapsKey: 2},
 	provisioning: map[string]int{opensS: 1, derivesKey: 3, unwrapsKey: 1, wrapsKey: 1},
 	life: map[string]int{
-		"eps C_CreateObject: key to derive from":    1, // KEK
-		"eps C_CreateObject: secret on its way":     1, // C
-		"eps C_DeriveKey: secret on its way":        1, // TOK
-		"eps C_DeriveKey: key for both ways":        2, // row key, at enrolment and delivery
-		"eps C_UnwrapKey: key to derive from":       1, // S
-		"eps C_UnwrapKey: secret on its way":        1, // C
-		"eps C_DeriveKey: signing key":              1, // K_t
-		"eps C_DeriveKey: wrapping key":             1, // K_c
-		"authserver C_UnwrapKey: secret on its way": 1, // TOK out of TRK, to be wrapped under ASK
-		"authserver C_UnwrapKey: signing key":       1, // TOK out of ASK
+		"eps brought: key to derive from":       2, // KEK, S
+		"eps brought: secret on its way":        2, // C, at enrolment and delivery
+		"eps derived: secret on its way":        1, // TOK
+		"eps derived: key for both ways":        2, // row key, at enrolment and delivery
+		"eps derived: signing key":              1, // K_t
+		"eps derived: wrapping key":             1, // K_c
+		"authserver brought: secret on its way": 1, // TOK out of TRK, to be wrapped under ASK
+		"authserver brought: signing key":       1, // TOK out of ASK
 	},
 }
 
@@ -91,8 +89,7 @@ var literal = form{
 		"C_EncryptInit CKM_AES_CBC": 1, "C_EncryptInit CKM_AES_CBC_PAD": 1, "C_Encrypt": 2},
 	provisioning: map[string]int{opensS: 1, derivesKey: 2, "C_DecryptInit CKM_AES_CBC": 1, "C_Decrypt": 1, createsKey: 1, wrapsKey: 1},
 	life: but(bound.life, map[string]int{
-		"eps C_DeriveKey: key for both ways": 0,
-		"eps C_UnwrapKey: secret on its way": 0,
+		"eps derived: key for both ways": 0,
 	}),
 }
 

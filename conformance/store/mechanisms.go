@@ -28,8 +28,8 @@ func mechanisms(w *world) {
 		var u *user
 		enrolment := w.traced(func() { u = w.enrol(ctx, conformance.EnrolRequest{}) })
 		delivery := w.traced(func() { u.provision(ctx) })
-		Expect(keyCalls(enrolment)).To(Equal(w.form().enrolling), "enrolment: %s", tell(keyCalls(enrolment)))
-		Expect(keyCalls(delivery)).To(Equal(w.form().provisioning), "provisioning: %s", tell(keyCalls(delivery)))
+		Expect(bringing(keyCalls(enrolment))).To(Equal(bringing(w.form().enrolling)), "enrolment: %s", tell(keyCalls(enrolment)))
+		Expect(bringing(keyCalls(delivery))).To(Equal(bringing(w.form().provisioning)), "provisioning: %s", tell(keyCalls(delivery)))
 		conformance.Observe("enrolment: %s; provisioning: %s", tell(keyCalls(enrolment)), tell(keyCalls(delivery)))
 	})
 	It("makes every KEK, TOK and C sensitive and without a check value", conformance.Claims("ST-6.2.1-a"), func(ctx SpecContext) {
@@ -72,6 +72,17 @@ func keyCalls(calls []conformance.HSMCall) map[string]int {
 		}
 	}
 	return counts
+}
+
+// bringing counts keys that come in in clear with those that come in wrapped: an HSM may
+// take only these.
+func bringing(counts map[string]int) map[string]int {
+	out := maps.Clone(counts)
+	if n := out[createsKey]; n > 0 {
+		out[unwrapsKey] += n
+		delete(out, createsKey)
+	}
+	return out
 }
 
 // harmless calls neither make a key, nor give a value of one, nor use one on data.

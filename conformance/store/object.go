@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/bring"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
@@ -18,6 +19,7 @@ import (
 type session struct {
 	cryptoki.Module
 	handle pkcs11.SessionHandle
+	slot   uint
 	which  string // "eps", "authserver"
 	form   *form
 }
@@ -35,7 +37,7 @@ func open(ctx context.Context, t conformance.Target, which string) session {
 	if err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) {
 		conformance.Broken("C_Login: %s", cryptoki.ReturnName(err))
 	}
-	return session{slot.Module, handle, which, formOf(t)}
+	return session{slot.Module, handle, slot.ID, which, formOf(t)}
 }
 
 func plain(mechanism uint) []*pkcs11.Mechanism {
@@ -94,12 +96,17 @@ func (s session) label(o pkcs11.ObjectHandle) string {
 	return string(v)
 }
 
+// unwrapKey names the length to a token that asks for it: that of what RFC 3394 has wrapped.
+func (s session) unwrapKey(m []*pkcs11.Mechanism, under pkcs11.ObjectHandle, blob []byte, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	return bring.Unwrap(s.Module, s.handle, m, under, blob, template, len(blob)-8)
+}
+
 // create makes a key of the bench's own from a value that it knows.
 func (s session) create(value []byte, template []*pkcs11.Attribute) pkcs11.ObjectHandle {
 	GinkgoHelper()
-	key, err := s.CreateObject(s.handle, whole(template, attribute(pkcs11.CKA_VALUE, value), noCheckValue))
+	key, err := bring.Key(s.Module, s.slot, s.handle, value, whole(template, noCheckValue))
 	if err != nil {
-		conformance.Block("the token takes no secret key by C_CreateObject: %s", cryptoki.ReturnName(err))
+		conformance.Block("the token takes no secret key by C_CreateObject or C_UnwrapKey: %v", err)
 	}
 	DeferCleanup(s.DestroyObject, s.handle, key)
 	return key
@@ -117,9 +124,9 @@ func (s session) derived(base pkcs11.ObjectHandle, data []byte, template []*pkcs
 // without one too.
 func (s session) unwrap(under pkcs11.ObjectHandle, blob []byte, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	m := plain(pkcs11.CKM_AES_KEY_WRAP)
-	o, err := s.UnwrapKey(s.handle, m, under, blob, whole(template, noCheckValue))
+	o, err := s.unwrapKey(m, under, blob, whole(template, noCheckValue))
 	if err != nil {
-		o, err = s.UnwrapKey(s.handle, m, under, blob, whole(template))
+		o, err = s.unwrapKey(m, under, blob, whole(template))
 	}
 	return o, err
 }

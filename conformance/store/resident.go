@@ -38,7 +38,7 @@ func (s session) unwrappedSilently() pkcs11.ObjectHandle {
 	under := s.create(make([]byte, 32), made(pkcs11.CKK_AES, false, pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP))
 	blob, err := oracle.Wrap(make([]byte, 32), []byte("a generic secret of 32 bytes, ok"))
 	Expect(err).NotTo(HaveOccurred())
-	o, err := s.UnwrapKey(s.handle, plain(pkcs11.CKM_AES_KEY_WRAP), under, blob, whole(asTransit))
+	o, err := s.unwrapKey(plain(pkcs11.CKM_AES_KEY_WRAP), under, blob, whole(asTransit))
 	Expect(err).NotTo(HaveOccurred(), "C_UnwrapKey")
 	DeferCleanup(s.DestroyObject, s.handle, o)
 	return o

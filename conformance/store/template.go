@@ -12,7 +12,7 @@ func attribute(typ uint, value any) *pkcs11.Attribute { return pkcs11.NewAttribu
 func made(keyType uint, extractable bool, uses ...uint) []*pkcs11.Attribute {
 	template := []*pkcs11.Attribute{
 		attribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attribute(pkcs11.CKA_KEY_TYPE, keyType),
-		attribute(pkcs11.CKA_TOKEN, false), attribute(pkcs11.CKA_PRIVATE, false),
+		attribute(pkcs11.CKA_TOKEN, false), attribute(pkcs11.CKA_PRIVATE, true),
 		attribute(pkcs11.CKA_SENSITIVE, true), attribute(pkcs11.CKA_EXTRACTABLE, extractable),
 		attribute(pkcs11.CKA_COPYABLE, false),
 	}

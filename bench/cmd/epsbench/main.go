@@ -81,9 +81,16 @@ func usage(err error) error {
 	return &run.UsageError{What: err.Error(), Mend: "see: " + command + " --help"}
 }
 
-// fail says what happened in one line, and in a second what to do about it.
+// fail says what happened in one line, or in the lines of a table, and in one more what to
+// do about it.
 func fail(w io.Writer, err error) int {
-	fmt.Fprintf(w, "epsbench: %s\n", oneLine(err.Error()))
+	first, table, _ := strings.Cut(err.Error(), "\n")
+	fmt.Fprintf(w, "epsbench: %s\n", oneLine(first))
+	for _, line := range strings.Split(table, "\n") {
+		if line != "" {
+			fmt.Fprintf(w, "          %s\n", line)
+		}
+	}
 	if hint := run.HintOf(err); hint != "" {
 		fmt.Fprintf(w, "          %s\n", oneLine(hint))
 	}
