@@ -2,12 +2,15 @@ package target
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/oracle"
+	"github.com/epsbench/epsbench/emulator/layer/personality"
+	"github.com/epsbench/epsbench/reference/hsm"
 )
 
 // openReference opens the reference target on fresh parts and closes it with the test.
@@ -135,5 +138,60 @@ func TestTargetShowsWhatASuiteNeeds(t *testing.T) {
 	provision(t, other.(*system), "carol")
 	if id := s.Identity(); id.HSM["kind"] != "emulator" || !strings.Contains(id.Store["engine"], "SQLite") {
 		t.Errorf("identity: %+v", id)
+	}
+}
+
+// The EPS runs on each HSM that the emulator can be, or says which operations have no
+// strategy there.
+func TestTheEPSOnEachPersonality(t *testing.T) {
+	all, err := personality.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		t.Run(p.Name, func(t *testing.T) {
+			o := run.Options{HSM: "emulator", Store: "sqlite", Personality: p.Name}
+			if p.Name == "opencryptoki" {
+				o.Dir, o.Profile = t.TempDir(), conformance.Quick
+				_, err := Reference.Open(t.Context(), o)
+				var missing *hsm.MissingError
+				if !errors.As(err, &missing) || missing.Rows[0].Operation != "WrapUnderMaster" {
+					t.Errorf("got %v, want the operations that have no strategy", err)
+				}
+				return
+			}
+			s := openReference(t, o)
+			grant, pin := provision(t, s, "alice")
+			otp, err := grant.OTP(pin, grant.Counter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustValidate(t.Context(), t, s, "alice", otp, true)
+		})
+	}
+}
+
+// A module that is judged by itself tells each operation with its strategy.
+func TestTheStrategiesOfAModule(t *testing.T) {
+	for as, works := range map[string]bool{"": true, "opencryptoki": false} {
+		m, err := Module.Open(t.Context(), run.Options{HSM: "emulator", Personality: as, Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, err := m.(conformance.Strategist).Strategies(t.Context())
+		if err != nil || len(told) < 10 {
+			t.Fatalf("%q: %d operations, %v", as, len(told), err)
+		}
+		for _, s := range told {
+			if (s.Strategy == "") == (s.Missing == "") {
+				t.Errorf("%q: %s is done by %q and lacks %q", as, s.Operation, s.Strategy, s.Missing)
+			}
+			if s.Operation == "WrapUnderMaster" && (s.Missing == "") != works {
+				t.Errorf("%q: %s lacks %q", as, s.Operation, s.Missing)
+			}
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 type listCommand struct {
 	What   string `arg:"" enum:"claims,suites,mutants,targets,faults,personalities" help:"claims, suites, mutants, targets, faults or personalities."`
 	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
+	Of     string `placeholder:"NAME" help:"The rules of one personality, and what it does not reproduce."`
 	Schema bool   `help:"The JSON Schema of the file that one's own is written in: of faults or personalities."`
 }
 
@@ -33,6 +34,9 @@ var schemas = map[string]func() []byte{"faults": fault.Schema, "personalities": 
 func (c *listCommand) Run(a *app) error {
 	if c.Schema {
 		return c.schema(a)
+	}
+	if c.Of != "" {
+		return c.personality(a)
 	}
 	lists := map[string]func(*app) (any, table.Row, []table.Row){
 		"claims": listClaims, "suites": listSuites, "mutants": listMutants, "targets": listTargets,
@@ -136,7 +140,7 @@ func listFaults(*app) (any, table.Row, []table.Row) {
 	return scenarios, table.Row{"scenario", "what goes wrong", "where it has happened"}, rows
 }
 
-// listPersonalities gives the rules of each HSM that the emulator can imitate.
+// listPersonalities gives the HSMs that the emulator can be.
 func listPersonalities(*app) (any, table.Row, []table.Row) {
 	all, err := personality.List()
 	if err != nil {
@@ -144,11 +148,37 @@ func listPersonalities(*app) (any, table.Row, []table.Row) {
 	}
 	var rows []table.Row
 	for _, p := range all {
-		for _, r := range p.Rules {
-			rows = append(rows, table.Row{p.Name, r.ID, r.Text, r.Confidence, r.Source})
-		}
+		rows = append(rows, table.Row{p.Name, len(p.Rules), p.Words})
 	}
-	return all, table.Row{"personality", "rule", "what it does", "confidence", "source"}, rows
+	return all, table.Row{"personality", "rules", "what it is like"}, rows
+}
+
+// personality lists the rules of one.
+func (c *listCommand) personality(a *app) error {
+	if c.What != "personalities" {
+		return &run.UsageError{What: "--of is about personalities", Mend: "epsbench list personalities --of " + c.Of}
+	}
+	p, err := personality.Load(c.Of)
+	if err != nil {
+		return &run.UsageError{What: "--of: " + err.Error(), Mend: "see epsbench list personalities"}
+	}
+	if c.Format == "json" {
+		return printJSON(a.out, p)
+	}
+	var rules, left []table.Row
+	for _, r := range p.Rules {
+		rules = append(rules, table.Row{r.ID, r.Text, r.Confidence, r.Source})
+	}
+	for _, l := range p.Left {
+		left = append(left, table.Row{l.Fact, l.Why, l.Source})
+	}
+	fmt.Fprintf(a.out, "%s: %s\n\n", p.Name, p.Words)
+	printTable(a.out, table.Row{"rule", "what the HSM does", "how sure", "source"}, rules)
+	if len(left) > 0 {
+		fmt.Fprintln(a.out)
+		printTable(a.out, table.Row{"not reproduced", "why", "source"}, left)
+	}
+	return nil
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -126,6 +126,7 @@ func List() ([]*Personality, error) {
 		}
 		out = append(out, p)
 	}
+	slices.SortFunc(out, func(a, b *Personality) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
