@@ -82,6 +82,9 @@ func (p *Personality) compileWhen(c *compiled) (err error) {
 			return fmt.Errorf("no function %q", name)
 		}
 		c.functions = append(c.functions, f)
+		if f == cryptoki.GetAttributeValue {
+			c.functions = append(c.functions, cryptoki.AttributeValues) // its other form
+		}
 	}
 	if c.mechanisms, err = p.numbered(w.Mechanism, cryptoki.MechanismNamed); err != nil {
 		return err

@@ -30,7 +30,7 @@ var deeds = map[string]deed{
 	// GCM that takes no IV for twelve zeros.
 	"gcm-zero-iv": {[]cryptoki.Function{cryptoki.EncryptInit, cryptoki.DecryptInit}, zeroIV},
 	// No attribute holds a template.
-	"no-nested-templates": {append([]cryptoki.Function{cryptoki.GetAttributeValue, cryptoki.GenerateKey, cryptoki.GenerateKeyPair}, making...), noTemplates},
+	"no-nested-templates": {append([]cryptoki.Function{cryptoki.GetAttributeValue, cryptoki.AttributeValues, cryptoki.GenerateKey, cryptoki.GenerateKeyPair}, making...), noTemplates},
 	// OAEP whose label nobody looks at when it decrypts.
 	"oaep-label-ignored": {[]cryptoki.Function{cryptoki.DecryptInit}, labelIgnored},
 	// The vendor's role 0x80000001 logs in with the user's PIN, and makes no keys.

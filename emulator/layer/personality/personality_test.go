@@ -78,6 +78,28 @@ func TestAFileExtends(t *testing.T) {
 	}
 }
 
+// What a rule answers for an attribute comes in both forms of C_GetAttributeValue: that of
+// miekg, and that of libepsemu.so.
+func TestAnAnswerComesInBothForms(t *testing.T) {
+	p, err := personality.Load(file(t, head+rule+"when: {function: [C_GetAttributeValue]}, then: {answer: {CKA_LABEL: true}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, p, personality.Options{})
+	o, err := s.CreateObject(s.sh, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_DATA), pkcs11.NewAttribute(pkcs11.CKA_LABEL, "mine")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes, err := s.GetAttributeValue(s.sh, o, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil)})
+	if err != nil || string(attributes[0].Value) != "\x01" {
+		t.Errorf("GetAttributeValue: %v, %v", attributes, err)
+	}
+	values, err := s.AttributeValues(s.sh, o, []uint{pkcs11.CKA_LABEL})
+	if err != nil || string(values[0].Value) != "\x01" {
+		t.Errorf("AttributeValues: %v, %v", values, err)
+	}
+}
+
 // A session that there is not comes before what a rule refuses.
 func TestARefusalOfASessionThatThereIsNot(t *testing.T) {
 	p, err := personality.Load("luna-7")
