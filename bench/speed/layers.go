@@ -7,6 +7,10 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/layer/fault"
+	"github.com/epsbench/epsbench/emulator/layer/needle"
+	"github.com/epsbench/epsbench/emulator/layer/personality"
+	"github.com/epsbench/epsbench/emulator/layer/trace"
 )
 
 // Bounds of a layer, ns a call beside its own work.
@@ -25,17 +29,50 @@ type override struct{ cryptoki.Module }
 
 func (o override) Logout(sh pkcs11.SessionHandle) error { return o.Module.Logout(sh) }
 
+// layered is a layer before idle, and the most that it may add to a call, ns.
+type layered struct {
+	what string
+	m    cryptoki.Module
+	most float64
+}
+
+// before puts each kind of layer before a module. Those with work of their own have none to
+// do for the call that is measured: no rule holds, no fault strikes, nobody wants a record.
+func before(m cryptoki.Module) ([]layered, error) {
+	luna, err := personality.Load("luna-7")
+	if err != nil {
+		return nil, err
+	}
+	as, err := personality.New(m, luna, personality.Options{})
+	if err != nil {
+		return nil, err
+	}
+	lost, err := fault.Load("session-lost-during-decrypt")
+	if err != nil {
+		return nil, err
+	}
+	faults, err := fault.New(m, lost, fault.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return []layered{
+		{"a layer of a few overrides", override{m}, mostOverride},
+		{"a layer around every call", cryptoki.Around(m, (*cryptoki.Call).Next), mostAround},
+		{"the personality luna-7", as, mostAround},
+		{"a scenario of faults", faults.Module(), mostAround},
+		{"needles", needle.New(m, needle.Needle.Clear), mostAround},
+		{"a trace that nobody wants", trace.With(m, trace.Options{Wanted: func() bool { return false }}, func(trace.Record) {}), mostAround},
+	}, nil
+}
+
 // layers measures what a layer adds to a call, and that it allocates nothing.
 func layers(o Options, say func(Row)) error {
 	var bare cryptoki.Module = idle{}
-	for _, l := range []struct {
-		what string
-		m    cryptoki.Module
-		most float64
-	}{
-		{"a layer of a few overrides", override{bare}, mostOverride},
-		{"a layer around every call", cryptoki.Around(bare, (*cryptoki.Call).Next), mostAround},
-	} {
+	all, err := before(bare)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
 		cost, err := added(bare, l.m, o)
 		if err != nil {
 			return err

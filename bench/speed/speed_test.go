@@ -73,8 +73,8 @@ func TestLayersAndObjectsAreMeasured(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(rows) != 7 {
-		t.Errorf("%d rows, want 7", len(rows))
+	if len(rows) != 15 {
+		t.Errorf("%d rows, want 15", len(rows))
 	}
 	for _, r := range rows {
 		if r.Most == 0 || r.Value < 0 {

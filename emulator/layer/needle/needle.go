@@ -85,7 +85,7 @@ type layer struct {
 
 func (l *layer) call(c *cryptoki.Call) error {
 	err := c.Next()
-	look := looks[c.Function.String()]
+	look := looksAt[c.Function]
 	if look == nil || err != nil && !cryptoki.Partial(err) {
 		return err
 	}
@@ -103,6 +103,16 @@ var looks = map[string]func(*layer, *cryptoki.Call){
 	"C_GetAttributeValue": (*layer).read,
 	"C_Decrypt":           (*layer).decrypted,
 }
+
+// looksAt is looks by number. Two numbers have the name of C_GetAttributeValue.
+var looksAt = func() (at [256]func(*layer, *cryptoki.Call)) {
+	for f := range at {
+		if known := cryptoki.Function(f); known.Known() {
+			at[f] = looks[known.String()]
+		}
+	}
+	return at
+}()
 
 // Functions are those that a Needle may come From, in order.
 func Functions() []string { return slices.Sorted(maps.Keys(looks)) }
