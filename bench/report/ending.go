@@ -68,7 +68,14 @@ var endings = []Ending{
 		}},
 	{ExitPass, "PASS", func(Facts) bool { return true },
 		func(f Facts) string {
-			return fmt.Sprintf("All %d binding claims that were judged are met; %d more are not automated, %d are for people.", f.Must, f.Waiting, f.People)
+			met := fmt.Sprintf("All %d binding claims that were judged are met", f.Must)
+			if f.Must == 1 {
+				met = "The one binding claim that was judged is met"
+			}
+			if f.Waiting+f.People == 0 {
+				return met + "."
+			}
+			return fmt.Sprintf("%s; %d more are not automated, %d are for people.", met, f.Waiting, f.People)
 		}},
 }
 

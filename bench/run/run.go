@@ -61,7 +61,10 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 			ID: runID(started, c.Options.Seed), Started: started.Truncate(time.Millisecond), Seed: c.Options.Seed,
 			Profile: string(c.Options.Profile), Version: c.Version, Focus: c.Focus, Repeat: c.Repeat,
 		},
-		Catalogue: r.Claims, Unselected: sel.outside, Mutants: r.MutantsByClaim(), Findings: r.Findings,
+		Catalogue: r.about(kind), Unselected: sel.outside, Mutants: r.MutantsByClaim(),
+	}
+	if kind == conformance.KindEPS {
+		in.Findings = r.Findings // they are on the texts about an EPS
 	}
 	for _, o := range outcomes {
 		if in.Identity.Name == "" && o.Identity != nil {
@@ -82,6 +85,21 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 func (r Registry) kind(target string) conformance.Kind {
 	t, _ := r.Target(target) // an unknown one is refused when it is prepared
 	return cmp.Or(t.Kind, conformance.KindEPS)
+}
+
+// about gives the rows of the report: all of an EPS, which is the whole, and of a part those
+// that are about such a part.
+func (r Registry) about(kind conformance.Kind) []conformance.Claim {
+	if kind == conformance.KindEPS {
+		return r.Claims
+	}
+	var claims []conformance.Claim
+	for _, c := range r.Claims {
+		if c.About(kind) {
+			claims = append(claims, c)
+		}
+	}
+	return claims
 }
 
 // count is the number of claims that are about a kind of target.
