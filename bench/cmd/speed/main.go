@@ -52,6 +52,7 @@ func (f *flags) run() (kept bool, err error) {
 	t.Style().Options = table.OptionsNoBordersAndSeparators
 	t.AppendHeader(table.Row{"what", "with", "measured", "bound", ""})
 	kept = true
+	begin, watched := speed.Watch()
 	err = speed.Measure(speed.Options{
 		Library: f.Library, SoftHSM: f.SoftHSM, Dir: dir, Rounds: f.Rounds, Round: f.Round, Objects: f.Objects,
 	}, func(r speed.Row) {
@@ -63,7 +64,20 @@ func (f *flags) run() (kept bool, err error) {
 		return false, err
 	}
 	fmt.Println(t.Render())
+	if end, err := speed.Watch(); err == nil && watched == nil {
+		fmt.Println(meanwhile(begin.Share(end)))
+	}
 	return kept, nil
+}
+
+// meanwhile tells how far the ratios may be believed.
+func meanwhile(others float64) string {
+	const most = 0.1
+	line := fmt.Sprintf("Other programs had %.0f %% of the machine meanwhile", 100*others)
+	if others < most {
+		return line + "."
+	}
+	return line + ": measure again when it is idle. With two goroutines SoftHSM waits for itself, which shows only there."
 }
 
 func number(v float64) string {
