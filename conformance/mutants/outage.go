@@ -97,10 +97,13 @@ var away = []Mutant{
 		},
 	},
 	{
-		Name: "faults: the first MAC is believed", About: "What is kept is sealed by the first MAC that the HSM gives of it, right or wrong.",
-		Claims: []string{"FAULT-whole"}, Reason: "authentication server answers 500",
+		Name: "faults: the first MAC is believed", About: "What the EPS keeps is sealed by the first MAC that the HSM gives of it, right or wrong.",
+		Claims: []string{"FAULT-whole"}, Reason: "the MAC is wrong",
 		Break: func(s *Seams) {
-			s.Module = func(_ string, m cryptoki.Module) cryptoki.Module {
+			s.Module = func(slot string, m cryptoki.Module) cryptoki.Module {
+				if slot != "eps" {
+					return m // what a broken row of the other server does depends on who comes first
+				}
 				return &firstMAC{Module: m, keys: map[pkcs11.SessionHandle]pkcs11.ObjectHandle{}, given: map[pkcs11.ObjectHandle][2][]byte{}}
 			}
 		},
