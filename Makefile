@@ -23,9 +23,8 @@ deps: ## install what the tests need and this machine lacks (Debian, Ubuntu)
 	@.ci/deps
 
 test: deps build ## everything, on real SoftHSMv2 and real MariaDB, with the race detector; then the mutants
-	$(GO) vet ./...
-	$(GO) test -race -timeout 14m ./...
-	$(GO) test ./vectors ./conformance/stat # those that are too long for the race detector
+	$(GO) test -race -vet=all -timeout 14m ./...
+	$(GO) test -trimpath ./vectors ./conformance/stat # those that are too long for the race detector
 	bin/epsbench run --hsm softhsm --store mariadb --out out/real
 	bin/epsbench selfcheck --out out/selfcheck
 

@@ -22,7 +22,8 @@ var walks = map[string]struct {
 
 func TestTheWalksOfTheREADMEsWork(t *testing.T) {
 	bin := t.TempDir()
-	command(t, ".", "go", "build", "-o", bin+"/", "./bench/cmd/epsbench", "./reference/cmd/eps")
+	command(t, ".", "go", "build", "-trimpath", "-o", bin+"/", // as make build does: nothing is compiled twice
+		"./bench/cmd/epsbench", "./reference/cmd/eps")
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	for page, walk := range walks {
 		t.Run(page, func(t *testing.T) {
