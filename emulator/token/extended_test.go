@@ -197,3 +197,30 @@ func TestOperationStatesAreRefused(t *testing.T) {
 	wants(t, "a state", g.SetOperationState(g.s, []byte("state"), 0, 0), pkcs11.CKR_SAVED_STATE_INVALID)
 	wants(t, "no session", g.SetOperationState(1<<40, nil, 0, 0), pkcs11.CKR_SESSION_HANDLE_INVALID)
 }
+
+// A wait belongs to the run of the module that it began in: C_Finalize ends it also where
+// C_Initialize follows at once.
+func TestAWaitEndsWithItsRun(t *testing.T) {
+	g := memoryToken(t)
+	waits := make(chan struct{})
+	ended := make(chan error)
+	go func() {
+		close(waits)
+		_, err := extended(g).SlotEvent(0)
+		ended <- err
+	}()
+	<-waits
+	for range 1000 { // the wait may begin in any of these runs: the last one ends it
+		check(t, g.Finalize())
+		check(t, g.Initialize())
+	}
+	check(t, g.Finalize())
+	wants(t, "the wait", <-ended, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
+	check(t, g.Initialize())
+}
+
+// Only the security officer learns what is wrong with a PIN that it would set.
+func TestInitPINLooksAtTheRoleFirst(t *testing.T) {
+	g := memoryToken(t)
+	wants(t, "the user, and a PIN too short", g.InitPIN(g.s, "1"), pkcs11.CKR_USER_NOT_LOGGED_IN)
+}

@@ -64,7 +64,7 @@ func (t *Token) GetTokenInfo(slotID uint) (pkcs11.TokenInfo, error) {
 		ManufacturerID:     t.identity.Manufacturer,
 		Model:              t.identity.Model,
 		SerialNumber:       t.identity.Serial,
-		Flags:              pkcs11.CKF_RNG | pkcs11.CKF_LOGIN_REQUIRED,
+		Flags:              pkcs11.CKF_RNG | pkcs11.CKF_LOGIN_REQUIRED | pkcs11.CKF_DUAL_CRYPTO_OPERATIONS,
 		MaxSessionCount:    uint(t.most), // 0 is CK_EFFECTIVELY_INFINITE
 		MaxRwSessionCount:  uint(t.most),
 		MaxPinLen:          maxPIN,

@@ -170,14 +170,14 @@ func (t *Token) InitPIN(sh pkcs11.SessionHandle, PIN string) error {
 		return err
 	}
 	defer s.leave()
-	if err := checkPIN(PIN); err != nil {
-		return err
-	}
 	sl := s.slot
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
 	if sl.role() != securityOfficer {
 		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
+	if err := checkPIN(PIN); err != nil {
+		return err
 	}
 	return sl.inStep(func() error {
 		if sl.key == nil {

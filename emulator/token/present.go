@@ -10,6 +10,7 @@ import (
 type events struct {
 	mu      sync.Mutex
 	slots   []uint
+	stops   int           // C_Finalize so far: a wait belongs to one run of the module
 	changed chan struct{} // closed and made anew at every change, and by C_Finalize
 }
 
@@ -38,14 +39,26 @@ func (e *events) stop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.slots = nil
+	e.stops++
 	e.wake()
 }
 
-// take gives a slot that has changed, or what to wait for.
-func (e *events) take() (slot uint, changed <-chan struct{}, ok bool) {
+// run numbers the time between two C_Finalize.
+func (e *events) run() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.slots) == 0 {
+	return e.stops
+}
+
+// take gives a slot that has changed in a run, or what to wait for, nil where the run has
+// ended.
+func (e *events) take(run int) (slot uint, changed <-chan struct{}, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case run != e.stops:
+		return 0, nil, false
+	case len(e.slots) == 0:
 		return 0, e.changed, false
 	}
 	slot, e.slots = e.slots[0], e.slots[1:]
@@ -77,10 +90,10 @@ func (t *Token) move(slotID uint, out bool) error {
 // SlotEvent is C_WaitForSlotEvent. C_Finalize ends the wait with
 // CKR_CRYPTOKI_NOT_INITIALIZED.
 func (t *Token) SlotEvent(flags uint) (uint, error) {
-	for {
-		slot, changed, ok := t.events.take()
+	for run := t.events.run(); ; {
+		slot, changed, ok := t.events.take(run)
 		switch {
-		case !t.running.Load():
+		case !t.running.Load(), !ok && changed == nil:
 			return 0, rv(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
 		case ok:
 			return slot, nil
