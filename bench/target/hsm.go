@@ -216,7 +216,7 @@ func slotOf(m cryptoki.Module, label string) (uint, error) {
 			return id, nil
 		}
 	}
-	return 0, fmt.Errorf("no token is labelled %q after C_InitToken", label)
+	return 0, fmt.Errorf("no token is labelled %q", label)
 }
 
 // module gives the module that has the named token. The emulator reads it from its

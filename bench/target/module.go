@@ -40,7 +40,7 @@ type alone struct {
 	slot     conformance.Slot
 	label    string
 	as       *personality.Personality // what it is said to be; nil: what it is
-	emulated bool
+	all      bool // every rule of it can hold: the module is its own, or a token of ours
 	identity conformance.Identity
 }
 
@@ -94,7 +94,7 @@ func (a *alone) made(o run.Options, seams mutants.Seams) (err error) {
 	if err != nil {
 		return err
 	}
-	a.label, a.emulated = a.slots.label("suite"), a.slots.whole == nil
+	a.label, a.all = a.slots.label("suite"), a.slots.whole == nil || o.As != ""
 	a.slot = conformance.Slot{Module: m, ID: a.slots.ids["suite"], PIN: userPIN, SOPIN: soPIN}
 	return initialised(m)
 }
@@ -116,9 +116,9 @@ func (a *alone) found(o run.Options) (err error) {
 	}
 	id, err := slotOf(a.slots.whole, o.Token)
 	if err != nil {
-		return &reference.Hint{Err: fmt.Errorf("no token is labelled %q", o.Token), Text: "pkcs11-tool -L shows the labels"}
+		return &reference.Hint{Err: fmt.Errorf("token %q: %w", o.Token, err), Text: "pkcs11-tool -L shows the labels"}
 	}
-	a.label, a.slot = o.Token, conformance.Slot{Module: a.slots.whole, ID: id, PIN: pin}
+	a.label, a.all, a.slot = o.Token, o.As != "", conformance.Slot{Module: a.slots.whole, ID: id, PIN: pin}
 	return nil
 }
 
@@ -176,7 +176,7 @@ func (a *alone) Promises() ([]conformance.Promise, error) {
 	if a.as == nil {
 		return nil, nil
 	}
-	return Promises(a.as, a.emulated), nil
+	return Promises(a.as, a.all), nil
 }
 
 // Strategies tries the operations of both servers.

@@ -45,12 +45,12 @@ func (s *system) Promises() ([]conformance.Promise, error) {
 	return Promises(p, s.slots.whole == nil), nil
 }
 
-// Promises are the rules of a personality that somebody outside can see; emulated tells
-// whether a token of ours is behind.
-func Promises(p *personality.Personality, emulated bool) []conformance.Promise {
+// Promises are the rules of a personality that somebody outside can see; all tells
+// whether those count that a layer cannot bring about, only the token itself.
+func Promises(p *personality.Personality, all bool) []conformance.Promise {
 	var out []conformance.Promise
 	for _, r := range p.Rules {
-		if r.Probe == "" || len(r.Then.Permit) > 0 && !emulated {
+		if r.Probe == "" || len(r.Then.Permit) > 0 && !all {
 			continue
 		}
 		out = append(out, conformance.Promise{

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,6 +17,8 @@ import (
 type probe struct {
 	args int // how many words follow its name
 	run  func(b *bench, args []string) string
+	// own: it touches PINs or the token itself, so the token must be the bench's own.
+	own bool
 }
 
 // probes by name. What a rule or a claim names is one of these, with its arguments behind:
@@ -25,59 +28,66 @@ var probes map[string]probe
 // here and not above, since some probes use others
 func init() {
 	probes = map[string]probe{
-		"library":            {0, library},
-		"slot":               {0, slotInfo},
-		"token":              {0, tokenInfo},
-		"pin-lengths":        {0, pinLengths},
-		"can":                {1, canDo},
-		"sizes":              {1, sizes},
-		"absent":             {1, absent},
-		"newer":              {1, newer},
-		"oaep-decrypt-label": {0, oaepDecryptLabel},
-		"login-as":           {1, loginAs},
-		"sessions":           {1, manySessions},
-		"serial-flag":        {0, serialFlag},
-		"random-again":       {0, randomAgain},
-		"new-pin":            {0, newPIN},
-		"init-token":         {0, initToken},
-		"generate":           {1, generate},
-		"generated":          {0, generated},
-		"unwrapped":          {0, unwrapped},
-		"derived":            {0, derived},
-		"create-secret":      {0, createSecret},
-		"set":                {1, set},
-		"attribute-size":     {1, attributeSize},
-		"wrap":               {2, wrap},
-		"unwrap":             {1, unwrap},
-		"unwrap-length":      {1, unwrapLength},
-		"unwrapped-length":   {0, unwrappedLength},
-		"unwrap-tampered":    {0, unwrapTampered},
-		"decrypt-tampered":   {0, decryptTampered},
-		"hmac":               {2, hmacKey},
-		"rsa":                {2, rsaStart},
-		"oaep":               {1, oaepStart},
-		"gcm-iv":             {1, gcmIV},
-		"ecdsa-zero":         {1, ecdsaZero},
-		"read-sensitive":     {0, readSensitive},
-		"read-unextractable": {0, readUnextractable},
-		"wrap-unextractable": {0, wrapUnextractable},
-		"weaken":             {1, weaken},
-		"weaken-copy":        {1, weakenCopy},
-		"fixed":              {1, fixed},
-		"unwrap-template":    {0, unwrapTemplate},
-		"untrusted-wrap":     {0, untrustedWrap},
-		"check-value":        {0, checkValue},
-		"after-logout":       {0, afterLogout},
-		"derive-readable":    {0, deriveReadable},
+		"library":            {args: 0, run: library},
+		"slot":               {args: 0, run: slotInfo},
+		"token":              {args: 0, run: tokenInfo},
+		"pin-lengths":        {args: 0, run: pinLengths},
+		"can":                {args: 1, run: canDo},
+		"sizes":              {args: 1, run: sizes},
+		"absent":             {args: 1, run: absent},
+		"newer":              {args: 1, run: newer},
+		"oaep-decrypt-label": {args: 0, run: oaepDecryptLabel},
+		"login-as":           {args: 1, run: loginAs, own: true},
+		"sessions":           {args: 1, run: manySessions},
+		"serial-flag":        {args: 0, run: serialFlag},
+		"random-again":       {args: 0, run: randomAgain},
+		"new-pin":            {args: 0, run: newPIN, own: true},
+		"init-token":         {args: 0, run: initToken, own: true},
+		"generate":           {args: 1, run: generate},
+		"generated":          {args: 0, run: generated},
+		"unwrapped":          {args: 0, run: unwrapped},
+		"derived":            {args: 0, run: derived},
+		"create-secret":      {args: 0, run: createSecret},
+		"set":                {args: 1, run: set},
+		"attribute-size":     {args: 1, run: attributeSize},
+		"wrap":               {args: 2, run: wrap},
+		"unwrap":             {args: 1, run: unwrap},
+		"unwrap-length":      {args: 1, run: unwrapLength},
+		"unwrapped-length":   {args: 0, run: unwrappedLength},
+		"unwrap-tampered":    {args: 0, run: unwrapTampered},
+		"decrypt-tampered":   {args: 0, run: decryptTampered},
+		"hmac":               {args: 2, run: hmacKey},
+		"rsa":                {args: 2, run: rsaStart},
+		"oaep":               {args: 1, run: oaepStart},
+		"gcm-iv":             {args: 1, run: gcmIV},
+		"ecdsa-zero":         {args: 1, run: ecdsaZero},
+		"read-sensitive":     {args: 0, run: readSensitive},
+		"read-unextractable": {args: 0, run: readUnextractable},
+		"wrap-unextractable": {args: 0, run: wrapUnextractable},
+		"weaken":             {args: 1, run: weaken},
+		"weaken-copy":        {args: 1, run: weakenCopy},
+		"fixed":              {args: 1, run: fixed},
+		"unwrap-template":    {args: 0, run: unwrapTemplate},
+		"untrusted-wrap":     {args: 0, run: untrustedWrap},
+		"check-value":        {args: 0, run: checkValue},
+		"after-logout":       {args: 0, run: afterLogout},
+		"derive-readable":    {args: 0, run: deriveReadable},
 	}
 }
 
-// Probe runs the probe that spec names on a token of which it may do what it likes. The
-// error is of a probe that there is not, or of a token that cannot be used at all.
+// ErrNotOwn: the probe is not for a token that somebody else has made.
+var ErrNotOwn = errors.New("the probe touches PINs or the token itself, and is for tokens that the bench has made")
+
+// Probe runs the probe that spec names. On a token whose SOPIN is not known, so one that
+// somebody else has made, it makes session objects and nothing else: what would do more is
+// ErrNotOwn. Other errors are of a probe that there is not, or of a token that cannot be used.
 func Probe(slot conformance.Slot, spec string) (string, error) {
 	words := strings.Fields(spec)
 	if len(words) == 0 || probes[words[0]].run == nil || probes[words[0]].args != len(words)-1 {
 		return "", fmt.Errorf("no probe %q", spec)
+	}
+	if probes[words[0]].own && slot.SOPIN == "" {
+		return "", fmt.Errorf("%s: %w", spec, ErrNotOwn)
 	}
 	b, err := open(slot)
 	if err != nil {
@@ -131,7 +141,7 @@ func mech(m uint, parameter any) []*pkcs11.Mechanism {
 	return []*pkcs11.Mechanism{pkcs11.NewMechanism(m, parameter)}
 }
 
-// aes makes a key. Its attributes may stand in usages instead of these.
+// aes makes a sensitive key that stays, with these usages and no others.
 func (b *bench) aes(usages ...uint) (pkcs11.ObjectHandle, error) {
 	t := template(attr(pkcs11.CKA_VALUE_LEN, 32), attr(pkcs11.CKA_SENSITIVE, true), attr(pkcs11.CKA_EXTRACTABLE, false))
 	for _, u := range allUsages {

@@ -51,11 +51,15 @@ var modules = []Mutant{
 		About:  "C_SetAttributeValue and C_CopyObject say that they have made a key weaker.",
 		Claims: []string{"HSM-sticky"}, Target: alone, Reason: "changed",
 		Break: around(func(c *cryptoki.Call) error {
-			if c.Function == cryptoki.SetAttributeValue {
-				c.Next() // what it says is not passed on
+			err := c.Next()
+			switch c.Function {
+			case cryptoki.CopyObject:
+				c.Made = c.Object
+				return nil
+			case cryptoki.SetAttributeValue:
 				return nil
 			}
-			return c.Next()
+			return err
 		}),
 	},
 	{

@@ -59,7 +59,7 @@ type Config struct {
 	Legacy bool
 
 	// Permit names refusals that the token does without, for one that stands in for an
-	// HSM that has not got them: see Permits.
+	// HSM that has not got them: PermitConflicts and those after it.
 	Permit []string
 
 	Identity Identity

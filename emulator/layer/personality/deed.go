@@ -34,11 +34,12 @@ var deeds = map[string]deed{
 	// OAEP whose label nobody looks at when it decrypts.
 	"oaep-label-ignored": {[]cryptoki.Function{cryptoki.DecryptInit}, labelIgnored},
 	// The vendor's role 0x80000001 logs in with the user's PIN, and makes no keys.
-	"crypto-user": {append([]cryptoki.Function{cryptoki.Login, cryptoki.Logout}, making...), cryptoUser},
+	"crypto-user": {append([]cryptoki.Function{cryptoki.Login, cryptoki.LoginUser, cryptoki.Logout}, making...), cryptoUser},
 	// The user whose PIN the security officer has set logs in, and may change that PIN only.
-	"pin-expires": {[]cryptoki.Function{cryptoki.InitPIN, cryptoki.SetPIN, cryptoki.Login, cryptoki.Logout,
-		cryptoki.GenerateKey, cryptoki.GenerateKeyPair, cryptoki.CreateObject, cryptoki.UnwrapKey, cryptoki.DeriveKey, cryptoki.FindObjectsInit,
-		cryptoki.EncryptInit, cryptoki.DecryptInit, cryptoki.SignInit, cryptoki.VerifyInit, cryptoki.WrapKey, cryptoki.GenerateRandom}, pinExpires},
+	"pin-expires": {append([]cryptoki.Function{cryptoki.InitPIN, cryptoki.SetPIN, cryptoki.Login, cryptoki.LoginUser, cryptoki.Logout,
+		cryptoki.GetAttributeValue, cryptoki.AttributeValues, cryptoki.FindObjectsInit, cryptoki.EncryptInit, cryptoki.DecryptInit, cryptoki.DigestInit,
+		cryptoki.SignInit, cryptoki.SignRecoverInit, cryptoki.VerifyInit, cryptoki.VerifyRecoverInit, cryptoki.WrapKey,
+		cryptoki.GenerateRandom, cryptoki.SeedRandom}, making...), pinExpires},
 	// C_GenerateRandom begins anew with C_Initialize.
 	"random-repeats": {[]cryptoki.Function{cryptoki.Initialize, cryptoki.GenerateRandom}, randomRepeats},
 	// A session needs no CKF_SERIAL_SESSION.
@@ -52,28 +53,31 @@ var deeds = map[string]deed{
 const ownIVLength = 16
 
 func ownIV(l *Layer, _ *compiled, c *cryptoki.Call, next func() error) error {
+	if c.Function == cryptoki.EncryptInit {
+		return l.beginOwnIV(c, next)
+	}
 	l.mu.Lock()
 	iv := l.ivs[c.Session]
-	if c.Function != cryptoki.EncryptInit {
-		delete(l.ivs, c.Session)
-	}
+	delete(l.ivs, c.Session)
 	l.mu.Unlock()
-	if c.Function != cryptoki.EncryptInit {
-		err := next()
-		if err == nil && iv != nil {
-			c.Out = append(c.Out, iv...)
+	err := next()
+	if err == nil && iv != nil {
+		c.Out = append(c.Out, iv...)
+	}
+	return err
+}
+
+// beginOwnIV draws an IV where none is given. What the session had before is forgotten only
+// where another encryption begins.
+func (l *Layer) beginOwnIV(c *cryptoki.Call, next func() error) error {
+	var iv []byte
+	if g, ok := gcm(c); ok && zero(g.IV) {
+		var err error
+		if iv, err = l.next.GenerateRandom(c.Session, ownIVLength); err != nil {
+			return err
 		}
-		return err
+		giveIV(c, g, iv)
 	}
-	g, ok := gcm(c)
-	if !ok || !zero(g.IV) {
-		return next()
-	}
-	iv, err := l.next.GenerateRandom(c.Session, ownIVLength)
-	if err != nil {
-		return err
-	}
-	giveIV(c, g, iv)
 	if err := next(); err != nil {
 		return err
 	}
@@ -112,21 +116,20 @@ var making = []cryptoki.Function{cryptoki.GenerateKey, cryptoki.GenerateKeyPair,
 const cryptoUserRole = 0x80000001
 
 func cryptoUser(l *Layer, r *compiled, c *cryptoki.Call, next func() error) error {
-	slot := c.Slot
-	if info, err := l.next.GetSessionInfo(c.Session); err == nil {
-		slot = info.SlotID
-	}
+	slot, in := l.slotOf(c)
+	login := c.Function == cryptoki.Login || c.Function == cryptoki.LoginUser
 	l.mu.Lock()
-	limited := l.limited[slot]
+	limited := l.limited[slot] && in
 	l.mu.Unlock()
-	asks := c.Function == cryptoki.Login && c.UserType == cryptoUserRole
-	if asks {
+	asks := login && c.UserType == cryptoUserRole
+	switch {
+	case asks:
 		c.UserType = pkcs11.CKU_USER
-	} else if limited && c.Function != cryptoki.Login && c.Function != cryptoki.Logout {
+	case limited && !login && c.Function != cryptoki.Logout:
 		return r.code
 	}
 	err := next()
-	if err == nil && (c.Function == cryptoki.Login || c.Function == cryptoki.Logout) {
+	if err == nil && (login || c.Function == cryptoki.Logout) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.limited == nil {
@@ -135,6 +138,15 @@ func cryptoUser(l *Layer, r *compiled, c *cryptoki.Call, next func() error) erro
 		l.limited[slot] = asks
 	}
 	return err
+}
+
+// slotOf is the slot of a call's session, and whether a user is logged in there.
+func (l *Layer) slotOf(c *cryptoki.Call) (slot uint, in bool) {
+	info, err := l.next.GetSessionInfo(c.Session)
+	if err != nil {
+		return c.Slot, false
+	}
+	return info.SlotID, info.State == pkcs11.CKS_RO_USER_FUNCTIONS || info.State == pkcs11.CKS_RW_USER_FUNCTIONS
 }
 
 // role is how far the user of a token is from working with it.
@@ -147,14 +159,15 @@ const (
 )
 
 func pinExpires(l *Layer, r *compiled, c *cryptoki.Call, next func() error) error {
-	slot := c.Slot
-	if info, err := l.next.GetSessionInfo(c.Session); err == nil {
-		slot = info.SlotID
-	}
+	slot, in := l.slotOf(c)
+	login := c.Function == cryptoki.Login || c.Function == cryptoki.LoginUser
 	l.mu.Lock()
 	now := l.roles[slot]
 	l.mu.Unlock()
-	if now == newLogin && c.Function != cryptoki.SetPIN && c.Function != cryptoki.Logout && c.Function != cryptoki.Login {
+	if now == newLogin && !in && !login {
+		now = newRole // its sessions have been closed
+	}
+	if now == newLogin && c.Function != cryptoki.SetPIN && c.Function != cryptoki.Logout && !login {
 		return r.code
 	}
 	err := next()
@@ -164,14 +177,12 @@ func pinExpires(l *Layer, r *compiled, c *cryptoki.Call, next func() error) erro
 	switch {
 	case c.Function == cryptoki.InitPIN:
 		now = newRole
-	case c.Function == cryptoki.Login && c.UserType == pkcs11.CKU_USER && now == newRole:
+	case login && c.UserType == pkcs11.CKU_USER && now != settledRole:
 		now = newLogin
 	case c.Function == cryptoki.Logout && now == newLogin:
 		now = newRole
 	case c.Function == cryptoki.SetPIN && now == newLogin:
 		now = settledRole
-	default:
-		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
