@@ -26,7 +26,7 @@ type Config struct {
 	Out      string  // directory; logs go to logs/ in it
 	Version  string  // of epsbench
 	Repeat   string  // the command that repeats this run
-	Parallel int     // children at once; 0: one more than twice the cores
+	Parallel int     // children at once; 0: more than cores, see atOnce
 	Limit    time.Duration
 	Command  func() *exec.Cmd // nil: this program again
 }
@@ -155,7 +155,7 @@ func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(
 		}
 	}
 	if pool.Parallel == 0 {
-		pool.Parallel = 2*runtime.GOMAXPROCS(0) + 1 // refusals wait for their grid, outages for their end: there is time between
+		pool.Parallel = atOnce(c.Options)
 	}
 	if pool.Limit == 0 {
 		pool.Limit = limits[c.Options.Profile]
@@ -167,6 +167,16 @@ func (r Registry) execute(ctx context.Context, c Config, jobs []Job, watch func(
 		}
 	}
 	return outcomes, nil
+}
+
+// atOnce is how many children run beside each other: more than cores, as refusals wait for
+// their grid and outages for their end. A database server and a real HSM have work of their own,
+// and claims that have a time limit must not wait for it.
+func atOnce(o Options) int {
+	if o.HSM == "emulator" && o.Store == "sqlite" {
+		return 2*runtime.GOMAXPROCS(0) + 1
+	}
+	return runtime.GOMAXPROCS(0) + 1
 }
 
 // prepare has a target find or start what its children share. stop ends it.
