@@ -12,6 +12,10 @@ const (
 	maxIterations = 1 << 24 // some seconds of PBKDF2
 )
 
+// lowestAddress is where Linux puts a program that is not position-independent. Nothing that
+// a program has lies below.
+const lowestAddress = 4 << 20
+
 // PBKDF2 holds the parameters of CKM_PKCS5_PBKD2.
 type PBKDF2 struct {
 	PRF            uint // CKP_
@@ -20,14 +24,14 @@ type PBKDF2 struct {
 }
 
 // PBKDF2Parameter reads a raw CK_PKCS5_PBKD2_PARAMS2 or the older CK_PKCS5_PBKD2_PARAMS.
-// They differ in the last word alone, the password's length or a pointer to it: no
-// length is as great as an address.
+// They differ in the last word alone, the password's length or a pointer to it, and nothing
+// says which is given: what is less than any address is a length, if one that is refused.
 func PBKDF2Parameter(m *pkcs11.Mechanism) (p PBKDF2, err error) {
 	w, err := readWords(m.Parameter, 72)
 	if err != nil || generator(m) != nil || w[0] != pkcs11.CKZ_SALT_SPECIFIED || w[3] == 0 || w[3] > maxIterations || w[6] != 0 {
 		return PBKDF2{}, invalidParameter
 	}
-	if w[8] >= firstPage {
+	if w[8] >= lowestAddress {
 		length := *(*unsafe.Pointer)(unsafe.Pointer(&w[8]))
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(&w[8])), 8), unsafe.Slice((*byte)(length), 8))
 	}

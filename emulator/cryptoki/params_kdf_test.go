@@ -25,6 +25,8 @@ func TestPBKDF2Parameter(t *testing.T) {
 		"another source":     raw(&p, 2, salt, 4, 1000, 4, nil, 0, password, 8),
 		"data for the PRF":   raw(&p, 1, salt, 4, 1000, 4, salt, 4, password, 8),
 		"password too long":  raw(&p, 1, salt, 4, 1000, 4, nil, 0, password, 1025),
+		"length of a page":   raw(&p, 1, salt, 4, 1000, 4, nil, 0, password, 4096),
+		"length of 4 MiB":    raw(&p, 1, salt, 4, 1000, 4, nil, 0, password, 4<<20-1),
 		"password at 16":     raw(&p, 1, salt, 4, 1000, 4, nil, 0, 16, 8),
 		"salt without end":   raw(&p, 1, salt, 1<<40, 1000, 4, nil, 0, password, 8),
 		"length of a length": raw(&p, 1, salt, 4, 1000, 4, nil, 0, password, raw(&p, 1<<20)),

@@ -219,6 +219,9 @@ func FuzzParameters(f *testing.F) {
 	f.Add(append(make([]byte, 24), 1, 0, 0, 0, 0, 0, 0, 0), uint64(12), uint64(1))
 	f.Add(make([]byte, 64), uint64(12), uint64(3))
 	f.Add(make([]byte, 72), uint64(12), uint64(7))
+	for _, password := range []uint64{8, 1 << 12, 4<<20 - 1} {
+		f.Add(append([]byte{1, 23: 0, 24: 100}, make([]byte, 47)...), password, uint64(7)) // PBKDF2, whole
+	}
 	f.Fuzz(func(t *testing.T, param []byte, length, at uint64) {
 		const room = 1 << 12
 		var p runtime.Pinner
@@ -230,6 +233,9 @@ func FuzzParameters(f *testing.F) {
 		}
 		if i := int(at % 9 * 8); i+16 <= len(param) {
 			copy(param[i:], raw(&p, make([]byte, room), int(length%room)))
+		}
+		if len(param) == 72 { // a password's length may be a word that is below any address
+			copy(param[64:], raw(&p, int(length%(4<<20))))
 		}
 		for _, mechanism := range []any{param, pkcs11.NewGCMParams(param, param, int(length)),
 			pkcs11.NewOAEPParams(uint(length), uint(at), uint(at%3), param), pkcs11.NewECDH1DeriveParams(uint(at), param, param)} {
