@@ -136,6 +136,17 @@ func TestTriggers(t *testing.T) {
 	}
 }
 
+// A mechanism that is absent is none that a rule names, and left to the token to refuse.
+func TestNoMechanism(t *testing.T) {
+	p := play(t, scenario(t, "  - {when: {function: [C_SignInit], mechanism: [CKM_SHA256_HMAC]}, then: {return: CKR_DEVICE_ERROR}}\n"), fault.Options{})
+	for name, m := range map[string][]*pkcs11.Mechanism{"no list": nil, "an empty list": {}, "nil in it": {nil}} {
+		wants(t, name, p.SignInit(p.s, m, p.key), pkcs11.CKR_ARGUMENTS_BAD)
+	}
+	if p.layer.Fired() != 0 {
+		t.Errorf("%d calls struck", p.layer.Fired())
+	}
+}
+
 // A rule waits for another one, and ends with a function.
 func TestAfterAndUntil(t *testing.T) {
 	p := play(t, scenario(t, `  - {name: first, when: {function: [C_GenerateRandom], nth: 2}, then: {return: CKR_DEVICE_ERROR}}

@@ -89,12 +89,17 @@ func (r *rule) due(c *cryptoki.Call, idle time.Duration, chance *rand.Rand) bool
 	switch {
 	case r.over, w.After != "" && r.after.fired == 0, w.Times > 0 && r.fired >= w.Times:
 		return false
-	case len(r.mechanisms) > 0 && (len(c.Mechanism) != 1 || !slices.Contains(r.mechanisms, c.Mechanism[0].Mechanism)):
+	case len(r.mechanisms) > 0 && !r.names(c.Mechanism):
 		return false
 	}
 	r.calls++
 	return (w.Nth == 0 || r.calls == w.Nth) && (w.Every == 0 || r.calls%w.Every == 0) &&
 		(w.Idle == 0 || idle >= w.Idle) && (w.Chance == 0 || chance.Float64() < w.Chance)
+}
+
+// names tells whether a call's mechanism is one that the rule names.
+func (r *rule) names(m []*pkcs11.Mechanism) bool {
+	return len(m) == 1 && m[0] != nil && slices.Contains(r.mechanisms, m[0].Mechanism)
 }
 
 // strike carries out the effect of r.

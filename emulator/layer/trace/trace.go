@@ -81,7 +81,7 @@ func record(c *cryptoki.Call, err error) Record {
 		Out:      lengths(c.Out),
 		Return:   cryptoki.ReturnName(err),
 	}
-	if len(c.Mechanism) == 1 {
+	if len(c.Mechanism) == 1 && c.Mechanism[0] != nil {
 		r.Mechanism = cryptoki.MechanismName(c.Mechanism[0].Mechanism)
 	}
 	r.Template = append(attributes(c.Template), attributes(c.Template2)...)

@@ -87,3 +87,16 @@ func TestRecordsSayWhatWasCalledAndKeepSecretsOut(t *testing.T) {
 		t.Errorf("sign init: %+v", signInit)
 	}
 }
+
+// A call without its mechanism is a record that names none.
+func TestNoMechanism(t *testing.T) {
+	var rec trace.Recorder
+	m := trace.New("eps", silent{}, rec.Add)
+	for name, mechanism := range map[string][]*pkcs11.Mechanism{"no list": nil, "an empty list": {}, "nil in it": {nil}} {
+		mark := rec.Mark()
+		m.SignInit(3, mechanism, 42)
+		if calls := rec.Since(mark); len(calls) != 1 || calls[0].Mechanism != "" {
+			t.Errorf("%s: %+v", name, calls)
+		}
+	}
+}
