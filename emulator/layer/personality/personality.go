@@ -26,7 +26,7 @@ type Personality struct {
 	Name   string `yaml:"name" json:"name"`
 	Words  string `yaml:"words" json:"words"` // what it is like, in a sentence
 	// Extends names a personality that comes with the package: its rules come first, save
-	// those whose id is here again.
+	// those whose id is here again, and as inferred.
 	Extends string `yaml:"extends" json:"extends,omitempty"`
 	// Without are the ids of those that it does not have.
 	Without []string `yaml:"without" json:"without,omitempty"`
@@ -175,7 +175,12 @@ func (p *Personality) extend() error {
 	again := func(r Rule) bool {
 		return slices.Contains(p.Without, r.ID) || slices.ContainsFunc(p.Rules, func(own Rule) bool { return own.ID == r.ID })
 	}
-	p.Rules = append(slices.DeleteFunc(base.Rules, again), p.Rules...)
+	inherited := slices.DeleteFunc(base.Rules, again)
+	for i := range inherited {
+		// What is known of one HSM is a guess about another, until it says so itself.
+		inherited[i].Confidence = "inferred"
+	}
+	p.Rules = append(inherited, p.Rules...)
 	p.Left = append(base.Left, p.Left...)
 	for name, n := range base.Numbers {
 		if _, own := p.Numbers[name]; !own {
