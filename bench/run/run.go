@@ -118,7 +118,10 @@ func (r Registry) Accepts(c Config) error {
 	if _, err := r.Target(c.Target); err != nil {
 		return err
 	}
-	_, err := r.selected(c.Focus)
+	sel, err := r.selected(c.Focus)
+	if err == nil && c.Options.Fault != "" && len(sel.claims["faults"]) == 0 {
+		return &UsageError{fmt.Sprintf("--focus %s leaves out the family faults, and no other plays --fault %s", c.Focus, c.Options.Fault), "leave out one of the two"}
+	}
 	return err
 }
 

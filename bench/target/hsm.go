@@ -105,7 +105,7 @@ func loadSlots(kind, dir, as string) (*slots, error) {
 	}
 	m, err := cryptoki.Open(path)
 	if err != nil {
-		return nil, &reference.Hint{Err: err, Text: "--hsm takes emulator, softhsm, or the path of a PKCS#11 library"}
+		return nil, &reference.Hint{Err: err, Text: "an HSM is emulator, softhsm, or the path of a PKCS#11 library"}
 	}
 	s.whole = m
 	return s, nil

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/miekg/pkcs11"
+
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/mutants"
@@ -19,8 +21,9 @@ import (
 // that is there already.
 var Module = run.Target{
 	Name: "module", Kind: conformance.KindModule,
-	About: "a PKCS#11 module by itself, as epsbench hsm judges it",
-	Open:  func(_ context.Context, o run.Options) (conformance.Target, error) { return openModule(o) },
+	About:   "a PKCS#11 module by itself, as epsbench hsm judges it",
+	Prepare: prepare,
+	Open:    func(_ context.Context, o run.Options) (conformance.Target, error) { return openModule(o) },
 }
 
 // ModuleNamed is the emulator as a certain HSM, on which the claim of the personalities is
@@ -40,7 +43,7 @@ type alone struct {
 	slot     conformance.Slot
 	label    string
 	as       *personality.Personality // what it is said to be; nil: what it is
-	all      bool // every rule of it can hold: the module is its own, or a token of ours
+	all      bool                     // every rule of it can hold: the module is its own, or a token of ours
 	identity conformance.Identity
 }
 
@@ -119,6 +122,19 @@ func (a *alone) found(o run.Options) (err error) {
 		return &reference.Hint{Err: fmt.Errorf("token %q: %w", o.Token, err), Text: "pkcs11-tool -L shows the labels"}
 	}
 	a.label, a.all, a.slot = o.Token, o.As != "", conformance.Slot{Module: a.slots.whole, ID: id, PIN: pin}
+	return a.stayIn()
+}
+
+// stayIn logs in once, in a session that stays: a wrong PIN is tried no second time, and a
+// login may cost a module much.
+func (a *alone) stayIn() error {
+	sh, err := a.slot.Module.OpenSession(a.slot.ID, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if err != nil {
+		return fmt.Errorf("C_OpenSession: %w", err)
+	}
+	if err := a.slot.Module.Login(sh, pkcs11.CKU_USER, a.slot.PIN); err != nil {
+		return &reference.Hint{Err: fmt.Errorf("C_Login to the token %q: %w", a.label, err), Text: "nothing else was tried; is it the user's PIN?"}
+	}
 	return nil
 }
 
@@ -141,7 +157,11 @@ func (a *alone) identify(o run.Options) error {
 		Store: map[string]string{},
 	}
 	if a.as != nil {
-		a.identity.HSM["personality"] = a.as.Name
+		if o.As != "" {
+			a.identity.HSM["held against"] = a.as.Name
+		} else {
+			a.identity.HSM["personality"] = a.as.Name
+		}
 	}
 	return nil
 }

@@ -217,6 +217,9 @@ func (s *system) Identity() conformance.Identity {
 	if s.options.Personality != "" {
 		id.HSM["personality"] = s.options.Personality
 	}
+	if s.options.Fault != "" {
+		id.HSM["fault"] = s.options.Fault
+	}
 	for _, c := range s.hsm.Choices() {
 		id.HSM["strategy "+c.Operation] = c.Strategy
 	}

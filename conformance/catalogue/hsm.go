@@ -9,7 +9,7 @@ var hsms = []conformance.Claim{
 	{ID: "HSM-named", Source: "seed 000 §2.2", Target: module, Family: "hsm", Status: auto, Needs: needs{conformance.CanPromise},
 		Only: isNamed, Why: "the HSM is not said to be a certain one: see --personality and epsbench list personalities",
 		Title:  "An HSM that is said to be a certain one does what that one does.",
-		Method: "Each rule of the personality names a probe, a few calls of PKCS#11, and what it observes: a return value, attributes, sizes. A case is a rule; `epsbench list personalities` has its source and how sure it is."},
+		Method: "Each rule of the personality names a probe, a few calls of PKCS#11, and what it observes: a return value, attributes, sizes. A case is a rule; `epsbench list personalities --of NAME` has its source and how sure it is."},
 	alone("operations", conformance.Must, "An EPS finds on the module a way to do each of its operations.",
 		"The operations of the reference EPS and its authentication server are tried by known answers, strategy by strategy; a case is an operation, and says by which strategy it works or what each lacks.", conformance.CanTellStrategies),
 	alone("unread", conformance.Must, "No value of a sensitive or unextractable key is given out.",
@@ -38,7 +38,9 @@ var hsms = []conformance.Claim{
 		"The same text is sealed twice under one key with no IV given."),
 }
 
-func isNamed(id conformance.Identity) bool { return id.HSM["personality"] != "" }
+func isNamed(id conformance.Identity) bool {
+	return id.HSM["personality"] != "" || id.HSM["held against"] != ""
+}
 
 func isAlone(id conformance.Identity) bool { return id.Kind == conformance.KindModule }
 

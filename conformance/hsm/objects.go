@@ -12,6 +12,11 @@ import (
 
 // generate makes an AES key with attributes: "CKA_SENSITIVE=0", "CKA_WRAP=1,CKA_DECRYPT=1".
 func generate(b *bench, args []string) string {
+	if key, err := b.extractable(); err != nil {
+		return failed("a key as others", err)
+	} else {
+		b.DestroyObject(b.sh, key)
+	}
 	t := template(attr(pkcs11.CKA_VALUE_LEN, 32))
 	for _, given := range strings.Split(args[0], ",") {
 		name, value, _ := strings.Cut(given, "=")
@@ -37,7 +42,7 @@ func generated(b *bench, _ []string) string {
 		pkcs11.CKA_SIGN, pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP, pkcs11.CKA_DERIVE)
 }
 
-// blob wraps a fresh key of 32 bytes under another, with RFC 3394.
+// blob wraps a fresh key of 32 bytes under another.
 func (b *bench) blob(m uint) (kek pkcs11.ObjectHandle, blob []byte, failure string) {
 	kek, err := b.aes(pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP)
 	if err != nil {
@@ -47,7 +52,10 @@ func (b *bench) blob(m uint) (kek pkcs11.ObjectHandle, blob []byte, failure stri
 	if err != nil {
 		return 0, nil, failed("a key to wrap", err)
 	}
-	if blob, err = b.WrapKey(b.sh, mech(m, nil), kek, key); err != nil {
+	if blob, err = b.WrapKey(b.sh, mech(m, nil), kek, key); err == nil && len(blob) == 0 {
+		err = errNothing
+	}
+	if err != nil {
 		return 0, nil, failed("C_WrapKey", err)
 	}
 	return kek, blob, ""
@@ -103,15 +111,18 @@ func (b *bench) derive(more ...*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 }
 
 func deriveReadable(b *bench, _ []string) string {
+	if _, err := b.derive(attr(pkcs11.CKA_SENSITIVE, true), attr(pkcs11.CKA_EXTRACTABLE, false)); err != nil {
+		return failed("a child that is not", err)
+	}
 	key, err := b.derive(attr(pkcs11.CKA_SENSITIVE, false), attr(pkcs11.CKA_EXTRACTABLE, true))
 	if err != nil {
 		return code(err)
 	}
-	got, err := b.GetAttributeValue(b.sh, key, []*pkcs11.Attribute{{Type: pkcs11.CKA_VALUE}})
-	if err != nil || len(got[0].Value) == 0 {
-		return "derived, and not read: " + code(err)
+	got, err := b.read(key, pkcs11.CKA_VALUE)
+	if err != nil || len(got) == 0 {
+		return "derived, and not read"
 	}
-	clear(got[0].Value)
+	clear(got)
 	return "read"
 }
 
@@ -141,9 +152,9 @@ func attributeSize(b *bench, args []string) string {
 	if err != nil {
 		return failed("a key", err)
 	}
-	got, err := b.GetAttributeValue(b.sh, key, []*pkcs11.Attribute{{Type: named(cryptoki.AttributeNamed, args[0])}})
+	got, err := b.read(key, named(cryptoki.AttributeNamed, args[0]))
 	if err != nil {
 		return code(err)
 	}
-	return fmt.Sprint(len(got[0].Value))
+	return fmt.Sprint(len(got))
 }

@@ -3,6 +3,7 @@ package hsm
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +52,6 @@ func init() {
 		"set":                {args: 1, run: set},
 		"attribute-size":     {args: 1, run: attributeSize},
 		"wrap":               {args: 2, run: wrap},
-		"unwrap":             {args: 1, run: unwrap},
 		"unwrap-length":      {args: 1, run: unwrapLength},
 		"unwrapped-length":   {args: 0, run: unwrappedLength},
 		"unwrap-tampered":    {args: 0, run: unwrapTampered},
@@ -62,6 +62,7 @@ func init() {
 		"gcm-iv":             {args: 1, run: gcmIV},
 		"ecdsa-zero":         {args: 1, run: ecdsaZero},
 		"read-sensitive":     {args: 0, run: readSensitive},
+		"read-private":       {args: 0, run: readPrivate},
 		"read-unextractable": {args: 0, run: readUnextractable},
 		"wrap-unextractable": {args: 0, run: wrapUnextractable},
 		"weaken":             {args: 1, run: weaken},
@@ -75,6 +76,21 @@ func init() {
 	}
 }
 
+// Known tells whether spec names a probe and as many words as it has.
+func Known(spec string) bool {
+	words := strings.Fields(spec)
+	return len(words) > 0 && probes[words[0]].run != nil && probes[words[0]].args == len(words)-1
+}
+
+// Probes lists the names, each with how many words follow it.
+func Probes() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(probes)) {
+		out = append(out, name+strings.Repeat(" …", probes[name].args))
+	}
+	return out
+}
+
 // ErrNotOwn: the probe is not for a token that somebody else has made.
 var ErrNotOwn = errors.New("the probe touches PINs or the token itself, and is for tokens that the bench has made")
 
@@ -83,7 +99,7 @@ var ErrNotOwn = errors.New("the probe touches PINs or the token itself, and is f
 // ErrNotOwn. Other errors are of a probe that there is not, or of a token that cannot be used.
 func Probe(slot conformance.Slot, spec string) (string, error) {
 	words := strings.Fields(spec)
-	if len(words) == 0 || probes[words[0]].run == nil || probes[words[0]].args != len(words)-1 {
+	if !Known(spec) {
 		return "", fmt.Errorf("no probe %q", spec)
 	}
 	if probes[words[0]].own && slot.SOPIN == "" {
@@ -156,13 +172,28 @@ func (b *bench) aes(usages ...uint) (pkcs11.ObjectHandle, error) {
 
 var allUsages = []uint{pkcs11.CKA_ENCRYPT, pkcs11.CKA_DECRYPT, pkcs11.CKA_SIGN, pkcs11.CKA_VERIFY, pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP, pkcs11.CKA_DERIVE}
 
+// errNothing is of a module that says CKR_OK and gives nothing.
+var errNothing = errors.New("CKR_OK, and nothing")
+
+// read gives an attribute.
+func (b *bench) read(o pkcs11.ObjectHandle, typ uint) ([]byte, error) {
+	got, err := b.GetAttributeValue(b.sh, o, []*pkcs11.Attribute{{Type: typ}})
+	if err != nil {
+		return nil, err
+	}
+	if len(got) != 1 || got[0] == nil {
+		return nil, errNothing
+	}
+	return got[0].Value, nil
+}
+
 // flags reads booleans: "SENSITIVE=1 EXTRACTABLE=0". One that cannot be read is a "?".
 func (b *bench) flags(o pkcs11.ObjectHandle, types ...uint) string {
 	var out []string
 	for _, typ := range types {
 		value := "?"
-		if got, err := b.GetAttributeValue(b.sh, o, []*pkcs11.Attribute{{Type: typ}}); err == nil && len(got[0].Value) == 1 {
-			value = fmt.Sprint(got[0].Value[0])
+		if got, err := b.read(o, typ); err == nil && len(got) == 1 {
+			value = fmt.Sprint(got[0])
 		}
 		out = append(out, strings.TrimPrefix(cryptoki.AttributeName(typ), "CKA_")+"="+value)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/emulator/layer/fault"
-	"github.com/epsbench/epsbench/emulator/layer/personality"
 )
 
 // targetFlags say what is judged, and how.
@@ -47,9 +46,7 @@ func (f *targetFlags) known() error {
 		}
 	}
 	if f.Personality != "" {
-		if _, err := personality.Load(f.Personality); err != nil {
-			return &run.UsageError{What: "--personality: " + err.Error(), Mend: "see epsbench list personalities"}
-		}
+		return knownPersonality("--personality", f.Personality)
 	}
 	return nil
 }

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance"
+	"github.com/epsbench/epsbench/conformance/hsm"
 	"github.com/epsbench/epsbench/emulator/layer/personality"
 )
 
@@ -50,8 +54,26 @@ func (c *hsmCommand) known() error {
 		if name == "" {
 			continue
 		}
-		if _, err := personality.Load(name); err != nil {
-			return &run.UsageError{What: flag + ": " + err.Error(), Mend: "see epsbench list personalities"}
+		if err := knownPersonality(flag, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knownPersonality refuses a personality that there is not, and one whose probes there are not.
+func knownPersonality(flag, name string) error {
+	p, err := personality.Load(name)
+	if errors.Is(err, personality.ErrUnknown) {
+		return &run.UsageError{What: flag + ": no personality " + name + ", and no such file", Mend: "see epsbench list personalities"}
+	}
+	if err != nil {
+		return &run.UsageError{What: flag + ": " + err.Error(), Mend: "epsbench list personalities --schema is the form of a file"}
+	}
+	for _, r := range p.Rules {
+		if r.Probe != "" && !hsm.Known(r.Probe) {
+			return &run.UsageError{What: fmt.Sprintf("%s: personality %s: rule %s: no probe %q", flag, p.Name, r.ID, r.Probe),
+				Mend: "the probes are: " + strings.Join(hsm.Probes(), ", ")}
 		}
 	}
 	return nil

@@ -94,13 +94,22 @@ func (s *screen) record(job run.Job, r run.Record) {
 
 // head says what is judged.
 func (s *screen) head(id conformance.Identity) {
-	words := []string{strings.TrimSpace(id.Name + " " + id.Version), id.HSM["kind"], id.Store["engine"],
+	words := []string{strings.TrimSpace(id.Name + " " + id.Version), id.HSM["kind"], before("as ", id.HSM["personality"]),
+		before("held against ", id.HSM["held against"]), before("fault ", id.HSM["fault"]), id.Store["engine"],
 		"profile " + string(s.config.Options.Profile), fmt.Sprintf("seed %d", s.config.Options.Seed)}
 	if s.config.Focus != "" {
 		words = append(words, "partial: "+s.config.Focus)
 	}
 	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
 	s.print("%s\n\n", strings.Join(words, " · "))
+}
+
+// before puts a word before another, where there is one.
+func before(word, other string) string {
+	if other == "" {
+		return ""
+	}
+	return word + other
 }
 
 func (s *screen) ended(o run.Outcome) {
