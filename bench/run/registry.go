@@ -59,6 +59,7 @@ type Options struct {
 	Personality string              `json:"personality,omitempty"` // of the HSMs of both servers; empty: their own
 	As          string              `json:"as,omitempty"`          // the personality that a module is held against, without having it from the bench
 	Token       string              `json:"token,omitempty"`       // label of a module's token; empty: one is made
+	Slot        *uint               `json:"slot,omitempty"`        // in the place of the label
 	PINEnv      string              `json:"pin_env,omitempty"`     // the variable with that token's user PIN
 	Fault       string              `json:"fault,omitempty"`       // the one scenario of family faults; empty: all of them
 	Mutant      string              `json:"mutant,omitempty"`      // a name of Registry.Mutants; empty: none

@@ -64,7 +64,7 @@ func openModule(o run.Options) (conformance.Target, error) {
 }
 
 func (a *alone) open(o run.Options, seams mutants.Seams) (err error) {
-	if o.Token != "" {
+	if o.Token != "" || o.Slot != nil {
 		err = a.found(o)
 	} else {
 		err = a.made(o, seams)
@@ -117,11 +117,19 @@ func (a *alone) found(o run.Options) (err error) {
 	if err := initialised(a.slots.whole); err != nil {
 		return err
 	}
-	id, err := slotOf(a.slots.whole, o.Token)
-	if err != nil {
-		return &reference.Hint{Err: fmt.Errorf("token %q: %w", o.Token, err), Text: "pkcs11-tool -L shows the labels"}
+	id, label := uint(0), o.Token
+	if o.Slot != nil {
+		var info pkcs11.TokenInfo
+		id = *o.Slot
+		info, err = a.slots.whole.GetTokenInfo(id)
+		label = info.Label
+	} else {
+		id, err = slotOf(a.slots.whole, label)
 	}
-	a.label, a.all, a.slot = o.Token, o.As != "", conformance.Slot{Module: a.slots.whole, ID: id, PIN: pin}
+	if err != nil {
+		return &reference.Hint{Err: fmt.Errorf("the token to judge: %w", err), Text: "pkcs11-tool -L shows slots and labels"}
+	}
+	a.label, a.all, a.slot = label, o.As != "", conformance.Slot{Module: a.slots.whole, ID: id, PIN: pin}
 	return a.stayIn()
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/epsbench/epsbench/bench/run"
@@ -16,6 +17,7 @@ import (
 type hsmCommand struct {
 	Module      string `default:"emulator" placeholder:"MODULE" help:"emulator, softhsm, or the path of a PKCS#11 library (${default})."`
 	TokenLabel  string `placeholder:"LABEL" help:"The token of the library; it makes session objects there, no others. Without: an empty slot is initialised."`
+	Slot        *uint  `placeholder:"N" help:"The same by its slot."`
 	PINEnv      string `name:"pin-env" placeholder:"VAR" help:"The variable that holds the user's PIN of that token."`
 	As          string `placeholder:"NAME" help:"Hold the module against a personality: is it the HSM that it should be? See epsbench list personalities."`
 	Personality string `placeholder:"NAME" help:"Have the module behave as another HSM, and hold it against that."`
@@ -36,13 +38,16 @@ func (c *hsmCommand) Run(a *app) error {
 	return c.judge(a, run.Config{
 		Target: "module", Focus: c.Focus, Out: c.Out, Version: a.version, Repeat: c.repeat(),
 		Options: run.Options{Profile: conformance.Quick, HSM: c.Module, Store: "none", Personality: c.Personality, As: c.As,
-			Token: c.TokenLabel, PINEnv: c.PINEnv, Seed: *c.Seed},
+			Token: c.TokenLabel, Slot: c.Slot, PINEnv: c.PINEnv, Seed: *c.Seed},
 	})
 }
 
 func (c *hsmCommand) known() error {
-	if (c.TokenLabel == "") != (c.PINEnv == "") {
-		return &run.UsageError{What: "--token-label and --pin-env go together", Mend: "--pin-env names the variable that holds the user's PIN of that token"}
+	switch {
+	case c.TokenLabel != "" && c.Slot != nil:
+		return &run.UsageError{What: "--token-label and --slot exclude each other", Mend: "name the token by one of them"}
+	case (c.TokenLabel == "" && c.Slot == nil) != (c.PINEnv == ""):
+		return &run.UsageError{What: "--token-label or --slot, and --pin-env, go together", Mend: "--pin-env names the variable that holds the user's PIN of that token"}
 	}
 	if c.As != "" && c.Personality != "" {
 		return &run.UsageError{What: "--as and --personality exclude each other", Mend: "--as judges the module as it is, --personality puts another before it"}
@@ -81,8 +86,12 @@ func knownPersonality(flag, name string) error {
 
 // repeat is the command that judges the same again.
 func (c *hsmCommand) repeat() string {
+	slot := ""
+	if c.Slot != nil {
+		slot = strconv.FormatUint(uint64(*c.Slot), 10)
+	}
 	return repeated("epsbench hsm", []flagged{
-		{"module", quote(c.Module), "emulator"}, {"token-label", quote(c.TokenLabel), ""}, {"pin-env", quote(c.PINEnv), ""},
+		{"module", quote(c.Module), "emulator"}, {"token-label", quote(c.TokenLabel), ""}, {"slot", slot, ""}, {"pin-env", quote(c.PINEnv), ""},
 		{"as", quote(c.As), ""}, {"personality", quote(c.Personality), ""},
 	}, *c.Seed, c.Focus)
 }
