@@ -35,7 +35,7 @@ func transform(session C.CK_ULONG, function cryptoki.Function, in *C.CK_BYTE, in
 		if err != nil {
 			return err
 		}
-		return give(place{session: session, function: function}, data, out, outLen, func() ([]byte, error) { return f(m, sh, data) })
+		return give(m, place{session, function}, data, out, outLen, func() ([]byte, error) { return f(m, sh, data) })
 	})
 	return rv
 }
@@ -52,19 +52,18 @@ func feed(session C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG, f func(m cryptoki
 	return rv
 }
 
-// begin runs a function that starts an operation, unless one of its ends still waits. The
-// first of the ends is that of an operation in one part.
-func begin(session C.CK_ULONG, mech *C.CK_MECHANISM, ends []cryptoki.Function, f func(m cryptoki.Extended, sh pkcs11.SessionHandle, mech []*pkcs11.Mechanism) error) (rv C.CK_RV) {
+// begin runs a function that starts an operation, unless an output of one still waits.
+func begin(session C.CK_ULONG, mech *C.CK_MECHANISM, o *operation, f func(m cryptoki.Extended, sh pkcs11.SessionHandle, mech []*pkcs11.Mechanism) error) (rv C.CK_RV) {
 	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error {
-		if waiting(session, ends...) {
+		if waiting(session, o) {
 			return pkcs11.Error(pkcs11.CKR_OPERATION_ACTIVE)
 		}
 		how, err := mechanism(mech)
 		if err != nil {
 			return err
 		}
-		if err = f(m, sh, how); err == nil && len(ends) > 0 {
-			know(session, ends[0], how[0].Mechanism)
+		if err = f(m, sh, how); err == nil && len(o.ends) > 0 {
+			know(session, o.ends[0], how[0].Mechanism)
 		}
 		return err
 	})

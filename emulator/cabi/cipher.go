@@ -11,17 +11,9 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-// The functions whose outputs belong to an encryption, or to a decryption.
-var (
-	encryptions = []cryptoki.Function{cryptoki.Encrypt, cryptoki.EncryptUpdate, cryptoki.EncryptFinal,
-		cryptoki.DigestEncryptUpdate, cryptoki.SignEncryptUpdate}
-	decryptions = []cryptoki.Function{cryptoki.Decrypt, cryptoki.DecryptUpdate, cryptoki.DecryptFinal,
-		cryptoki.DecryptDigestUpdate, cryptoki.DecryptVerifyUpdate}
-)
-
 //export epsemu_EncryptInit
 func epsemu_EncryptInit(session C.CK_ULONG, mech *C.CK_MECHANISM, key C.CK_ULONG) C.CK_RV {
-	return begin(session, mech, encryptions, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
+	return begin(session, mech, encryption, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
 		return m.EncryptInit(sh, how, object(key))
 	})
 }
@@ -52,7 +44,7 @@ func epsemu_EncryptFinal(session C.CK_ULONG, out *C.CK_BYTE, outLen *C.CK_ULONG)
 
 //export epsemu_DecryptInit
 func epsemu_DecryptInit(session C.CK_ULONG, mech *C.CK_MECHANISM, key C.CK_ULONG) C.CK_RV {
-	return begin(session, mech, decryptions, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
+	return begin(session, mech, decryption, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
 		return m.DecryptInit(sh, how, object(key))
 	})
 }

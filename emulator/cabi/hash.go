@@ -11,17 +11,9 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-// The functions whose outputs belong to a digest, or to a signature.
-var (
-	digests    = []cryptoki.Function{cryptoki.Digest, cryptoki.DigestFinal}
-	signatures = []cryptoki.Function{cryptoki.Sign, cryptoki.SignFinal}
-	recoveries = []cryptoki.Function{cryptoki.SignRecover}
-	recovered  = []cryptoki.Function{cryptoki.VerifyRecover}
-)
-
 //export epsemu_DigestInit
 func epsemu_DigestInit(session C.CK_ULONG, mech *C.CK_MECHANISM) C.CK_RV {
-	return begin(session, mech, digests, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
+	return begin(session, mech, digest, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
 		return m.DigestInit(sh, how)
 	})
 }
@@ -34,12 +26,16 @@ func epsemu_Digest(session C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG, out *C.C
 
 //export epsemu_DigestUpdate
 func epsemu_DigestUpdate(session C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG) C.CK_RV {
-	return feed(session, in, inLen, func(m cryptoki.Extended, sh pkcs11.SessionHandle, in []byte) error { return m.DigestUpdate(sh, in) })
+	return feed(session, in, inLen, func(m cryptoki.Extended, sh pkcs11.SessionHandle, in []byte) error {
+		return more(session, digest, m.DigestUpdate(sh, in))
+	})
 }
 
 //export epsemu_DigestKey
 func epsemu_DigestKey(session, key C.CK_ULONG) (rv C.CK_RV) {
-	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error { return m.DigestKey(sh, object(key)) })
+	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error {
+		return more(session, digest, m.DigestKey(sh, object(key)))
+	})
 	return rv
 }
 
@@ -51,7 +47,7 @@ func epsemu_DigestFinal(session C.CK_ULONG, out *C.CK_BYTE, outLen *C.CK_ULONG) 
 
 //export epsemu_SignInit
 func epsemu_SignInit(session C.CK_ULONG, mech *C.CK_MECHANISM, key C.CK_ULONG) C.CK_RV {
-	return begin(session, mech, signatures, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
+	return begin(session, mech, signature, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
 		return m.SignInit(sh, how, object(key))
 	})
 }
@@ -64,7 +60,9 @@ func epsemu_Sign(session C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG, out *C.CK_
 
 //export epsemu_SignUpdate
 func epsemu_SignUpdate(session C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG) C.CK_RV {
-	return feed(session, in, inLen, func(m cryptoki.Extended, sh pkcs11.SessionHandle, in []byte) error { return m.SignUpdate(sh, in) })
+	return feed(session, in, inLen, func(m cryptoki.Extended, sh pkcs11.SessionHandle, in []byte) error {
+		return more(session, signature, m.SignUpdate(sh, in))
+	})
 }
 
 //export epsemu_SignFinal
@@ -75,7 +73,7 @@ func epsemu_SignFinal(session C.CK_ULONG, out *C.CK_BYTE, outLen *C.CK_ULONG) C.
 
 //export epsemu_SignRecoverInit
 func epsemu_SignRecoverInit(session C.CK_ULONG, mech *C.CK_MECHANISM, key C.CK_ULONG) C.CK_RV {
-	return begin(session, mech, recoveries, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
+	return begin(session, mech, recovery, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
 		return m.SignRecoverInit(sh, how, object(key))
 	})
 }
@@ -90,7 +88,7 @@ func epsemu_SignRecover(session C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG, out
 
 //export epsemu_VerifyInit
 func epsemu_VerifyInit(session C.CK_ULONG, mech *C.CK_MECHANISM, key C.CK_ULONG) C.CK_RV {
-	return begin(session, mech, nil, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
+	return begin(session, mech, verification, func(m cryptoki.Extended, sh pkcs11.SessionHandle, how []*pkcs11.Mechanism) error {
 		return m.VerifyInit(sh, how, object(key))
 	})
 }

@@ -6,6 +6,8 @@ package main
 import "C"
 
 import (
+	"encoding/binary"
+
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
@@ -51,11 +53,21 @@ func epsemu_WrapKey(session C.CK_ULONG, mech *C.CK_MECHANISM, wrapping, key C.CK
 		if err != nil {
 			return err
 		}
-		at := place{session: session, function: cryptoki.WrapKey, first: wrapping, other: key}
-		return give(at, how[0].Parameter, out, outLen, func() ([]byte, error) { return m.WrapKey(sh, how, object(wrapping), object(key)) })
+		return give(m, place{session, cryptoki.WrapKey}, asked(how[0], wrapping, key), out, outLen, func() ([]byte, error) { return m.WrapKey(sh, how, object(wrapping), object(key)) })
 	})
 	return rv
 }
+
+// asked is what an output of C_WrapKey is made from.
+func asked(m *pkcs11.Mechanism, wrapping, key C.CK_ULONG) []byte {
+	var out []byte
+	for _, v := range []uint64{uint64(m.Mechanism), uint64(wrapping), uint64(key)} {
+		out = binary.NativeEndian.AppendUint64(out, v)
+	}
+	return append(out, m.Parameter...)
+}
+
+func isWrapKey(f cryptoki.Function) bool { return f == cryptoki.WrapKey }
 
 //export epsemu_UnwrapKey
 func epsemu_UnwrapKey(session C.CK_ULONG, mech *C.CK_MECHANISM, unwrapping C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG, t *C.CK_ATTRIBUTE, n C.CK_ULONG, made *C.CK_ULONG) C.CK_RV {

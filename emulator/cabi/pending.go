@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -36,12 +37,10 @@ func (o output) clear() {
 	clear(o.from)
 }
 
-// place is where an output waits. For C_WrapKey, which is no operation of the session, the
-// keys belong to it.
+// place is where an output waits.
 type place struct {
-	session      C.CK_ULONG
-	function     cryptoki.Function
-	first, other C.CK_ULONG
+	session  C.CK_ULONG
+	function cryptoki.Function
 }
 
 func (p place) take() (output, bool) {
@@ -70,13 +69,19 @@ func (p place) keep(out output) {
 	shard.count.Store(int64(len(shard.kept)))
 }
 
-// forget drops what waits in a session, or in all of them with session 0.
+// forget drops what waits in a session, or in all of them with session 0, and what C knows
+// of it.
 func forget(session C.CK_ULONG, which func(cryptoki.Function) bool) {
 	if session == 0 {
 		doubtAll()
 	} else {
 		doubt(session)
 	}
+	drop(session, which)
+}
+
+// drop drops what waits in a session, or in all of them with session 0.
+func drop(session C.CK_ULONG, which func(cryptoki.Function) bool) {
 	for i := range pending {
 		if session != 0 && C.CK_ULONG(i) != session%64 {
 			continue
@@ -118,16 +123,19 @@ func forgetEnded(m cryptoki.Extended) {
 
 func every(cryptoki.Function) bool { return true }
 
-// waiting tells whether an output of these functions waits: the operation is active still.
-func waiting(session C.CK_ULONG, functions ...cryptoki.Function) bool {
-	shard := &pending[session%64]
-	if shard.count.Load() == 0 {
+// anyWaits tells whether an output may wait in a session.
+func anyWaits(session C.CK_ULONG) bool { return pending[session%64].count.Load() > 0 }
+
+// waiting tells whether an output of an operation waits: it is active still.
+func waiting(session C.CK_ULONG, o *operation) bool {
+	if !anyWaits(session) {
 		return false
 	}
+	shard := &pending[session%64]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	for _, f := range functions {
-		if _, ok := shard.kept[place{session: session, function: f}]; ok {
+	for p := range shard.kept {
+		if p.session == session && o.has(p.function) {
 			return true
 		}
 	}
@@ -136,22 +144,53 @@ func waiting(session C.CK_ULONG, functions ...cryptoki.Function) bool {
 
 // give answers a function that makes bytes of in: it runs the call, unless the output waits
 // already, and hands it over where there is room.
-func give(p place, in []byte, out *C.CK_BYTE, outLen *C.CK_ULONG, call func() ([]byte, error)) error {
+func give(m cryptoki.Extended, p place, in []byte, out *C.CK_BYTE, outLen *C.CK_ULONG, call func() ([]byte, error)) error {
 	if outLen == nil {
 		return argumentsBad
 	}
 	waits, ok := p.take()
 	if ok && !bytes.Equal(in, waits.from) {
 		waits.clear()
-		say("the length was asked for one input, and then another was given: the operation is over")
-		return pkcs11.Error(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
+		if err := p.another(m); err != nil {
+			return err
+		}
+		waits, ok = output{}, false
 	}
 	if !ok {
 		var err error
-		if waits.made, err = call(); err != nil {
+		if waits.made, err = p.run(call); err != nil {
 			return err
 		}
 	}
+	return p.hand(waits, in, out, outLen)
+}
+
+// another is for the length asked for one input, and then another given. It ends an
+// operation, which has eaten the first; without one, the call is made anew.
+func (p place) another(m cryptoki.Extended) error {
+	o := operationOf(p.function)
+	if o == nil {
+		return nil
+	}
+	say("the length was asked for one input, and then another was given: the operation is over")
+	over(p.session, o)
+	abort(m, pkcs11.SessionHandle(p.session), p.function)
+	return pkcs11.Error(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
+}
+
+// run makes the call. Where that ends the operation, as an error does, nothing else of it waits.
+func (p place) run(call func() ([]byte, error)) ([]byte, error) {
+	made, err := call()
+	if anyWaits(p.session) {
+		if o := operationOf(p.function); o != nil && (err != nil || slices.Contains(o.ends, p.function)) {
+			over(p.session, o)
+		}
+	}
+	return made, err
+}
+
+// hand hands an output over, or keeps it where there is no room.
+func (p place) hand(waits output, in []byte, out *C.CK_BYTE, outLen *C.CK_ULONG) error {
 	room := *outLen
 	*outLen = C.CK_ULONG(len(waits.made))
 	if fits := room >= C.CK_ULONG(len(waits.made)); out == nil || !fits {

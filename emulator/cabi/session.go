@@ -148,19 +148,12 @@ func epsemu_Logout(session C.CK_ULONG) (rv C.CK_RV) {
 	return rv
 }
 
-// named are the functions whose outputs belong to the operations of C_SessionCancel's flags.
-var named = map[C.CK_ULONG][]cryptoki.Function{
-	pkcs11.CKF_ENCRYPT: encryptions, pkcs11.CKF_DECRYPT: decryptions, pkcs11.CKF_DIGEST: digests, pkcs11.CKF_SIGN: signatures,
-}
-
 //export epsemu_SessionCancel
 func epsemu_SessionCancel(session, flags C.CK_ULONG) (rv C.CK_RV) {
 	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error {
-		for flag, functions := range named {
-			if flags&flag != 0 {
-				for _, f := range functions {
-					forget(session, func(kept cryptoki.Function) bool { return kept == f })
-				}
+		for _, o := range operations {
+			if uint(flags)&o.flag != 0 {
+				over(session, o)
 			}
 		}
 		return m.SessionCancel(sh, uint(flags))

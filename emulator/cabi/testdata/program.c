@@ -52,6 +52,7 @@ static CK_OBJECT_HANDLE hmac_key(CK_SESSION_HANDLE s) {
 static CK_MECHANISM hmac = {CKM_SHA256_HMAC, NULL, 0};
 
 #include "lengths.h"
+#include "pending.h"
 
 // Each attribute for itself: a value, none, none to be had, no room.
 static void attributes(void) {
@@ -230,7 +231,7 @@ static void shares(void) {
 }
 
 static const struct { const char *name; void (*run)(void); } all[] = {
-	{"sizes", sizes}, {"lengths", lengths}, {"over", over}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
+	{"sizes", sizes}, {"lengths", lengths}, {"over", over}, {"ended", ended}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
 	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor}, {"shares", shares}, {"controlled", controlled}, {"execs", execs},
 };
 
