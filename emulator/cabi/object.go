@@ -29,7 +29,11 @@ func epsemu_CopyObject(session, o C.CK_ULONG, t *C.CK_ATTRIBUTE, n C.CK_ULONG, m
 
 //export epsemu_DestroyObject
 func epsemu_DestroyObject(session, o C.CK_ULONG) (rv C.CK_RV) {
-	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error { return m.DestroyObject(sh, object(o)) })
+	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error {
+		err := m.DestroyObject(sh, object(o))
+		drop(0, isWrapKey)
+		return err
+	})
 	return rv
 }
 
@@ -100,7 +104,9 @@ func epsemu_SetAttributeValue(session, o C.CK_ULONG, t *C.CK_ATTRIBUTE, n C.CK_U
 		if err != nil {
 			return err
 		}
-		return m.SetAttributeValue(sh, object(o), temp)
+		err = m.SetAttributeValue(sh, object(o), temp)
+		drop(0, isWrapKey) // the key may be extractable no more
+		return err
 	})
 	return rv
 }

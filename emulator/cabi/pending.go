@@ -69,60 +69,6 @@ func (p place) keep(out output) {
 	shard.count.Store(int64(len(shard.kept)))
 }
 
-// forget drops what waits in a session, or in all of them with session 0, and what C knows
-// of it.
-func forget(session C.CK_ULONG, which func(cryptoki.Function) bool) {
-	if session == 0 {
-		doubtAll()
-	} else {
-		doubt(session)
-	}
-	drop(session, which)
-}
-
-// drop drops what waits in a session, or in all of them with session 0.
-func drop(session C.CK_ULONG, which func(cryptoki.Function) bool) {
-	for i := range pending {
-		if session != 0 && C.CK_ULONG(i) != session%64 {
-			continue
-		}
-		shard := &pending[i]
-		if shard.count.Load() == 0 {
-			continue
-		}
-		shard.mu.Lock()
-		for p, out := range shard.kept {
-			if (session == 0 || p.session == session) && which(p.function) {
-				out.clear()
-				delete(shard.kept, p)
-			}
-		}
-		shard.count.Store(int64(len(shard.kept)))
-		shard.mu.Unlock()
-	}
-}
-
-// forgetEnded drops what waits in sessions that are no more.
-func forgetEnded(m cryptoki.Extended) {
-	doubtAll()
-	sessions := map[C.CK_ULONG]bool{}
-	for i := range pending {
-		shard := &pending[i]
-		shard.mu.Lock()
-		for p := range shard.kept {
-			sessions[p.session] = true
-		}
-		shard.mu.Unlock()
-	}
-	for session := range sessions {
-		if _, err := m.GetSessionInfo(pkcs11.SessionHandle(session)); err != nil {
-			forget(session, every)
-		}
-	}
-}
-
-func every(cryptoki.Function) bool { return true }
-
 // anyWaits tells whether an output may wait in a session.
 func anyWaits(session C.CK_ULONG) bool { return pending[session%64].count.Load() > 0 }
 

@@ -95,7 +95,7 @@ func runsWithin(ctx context.Context, t *testing.T, env []string, name string, ar
 }
 
 func TestACProgram(t *testing.T) {
-	for _, what := range []string{"sizes", "lengths", "over", "ended", "attributes", "nonsense", "forks", "threads", "loads", "no-vendor"} {
+	for _, what := range []string{"sizes", "lengths", "over", "ended", "logout", "wraps", "cancelled", "attributes", "nonsense", "forks", "threads", "loads", "no-vendor"} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			runs(t, environment(t), built.program, built.library, what)

@@ -61,7 +61,9 @@ func epsemu_OpenSession(slot, flags C.CK_ULONG, application, notify unsafe.Point
 func epsemu_CloseSession(session C.CK_ULONG) (rv C.CK_RV) {
 	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error {
 		forget(session, every)
-		return m.CloseSession(sh)
+		err := m.CloseSession(sh)
+		drop(0, isWrapKey) // of session objects that have gone with it
+		return err
 	})
 	return rv
 }
@@ -141,9 +143,9 @@ func epsemu_LoginUser(session, user C.CK_ULONG, in *C.CK_BYTE, inLen C.CK_ULONG,
 //export epsemu_Logout
 func epsemu_Logout(session C.CK_ULONG) (rv C.CK_RV) {
 	on(session, &rv, func(m cryptoki.Extended, sh pkcs11.SessionHandle) error {
-		forget(session, every)
-		doubtAll() // private keys go in every session
-		return m.Logout(sh)
+		err := m.Logout(sh)
+		forgetSlot(m, sh) // private keys go in every session, also where the answer is lost
+		return err
 	})
 	return rv
 }

@@ -58,3 +58,87 @@ static void ended(void) {
 	CHECK(p->C_SignUpdate(s, block, sizeof block) == CKR_OPERATION_NOT_INITIALIZED);
 	OK(p->C_SignInit(s, &hmac, hmac_key(s)));
 }
+
+// The login is the slot's: with it goes what waits in any of its sessions.
+static void logout(void) {
+	CK_SESSION_HANDLE s = session(), other = session();
+	CK_OBJECT_HANDLE key = aes_key(s);
+	CK_MECHANISM padded = {CKM_AES_CBC_PAD, iv_of_zeros, 16};
+	CK_BYTE plain[64];
+	CK_ULONG n = sizeof cipher_out, m = 0;
+	OK(p->C_EncryptInit(s, &padded, key));
+	OK(p->C_Encrypt(s, block, 5, cipher_out, &n));
+	OK(p->C_DecryptInit(s, &padded, key));
+	CHECK(p->C_Decrypt(s, cipher_out, n, plain, &m) == CKR_BUFFER_TOO_SMALL);
+	OK(p->C_DecryptInit(other, &padded, key));
+	CK_ULONG part = 0;
+	OK(p->C_DecryptUpdate(other, cipher_out, n, NULL, &part));
+	OK(p->C_Logout(other));
+	m = part = sizeof plain;
+	CHECK(p->C_Decrypt(s, cipher_out, n, plain, &m) == CKR_OPERATION_NOT_INITIALIZED);
+	CHECK(p->C_DecryptUpdate(other, cipher_out, n, plain, &part) == CKR_OPERATION_NOT_INITIALIZED);
+}
+
+static CK_OBJECT_HANDLE secret(CK_SESSION_HANDLE s, CK_ATTRIBUTE_TYPE can) {
+	CK_BBOOL yes = CK_TRUE;
+	CK_ULONG length = 16;
+	CK_ATTRIBUTE t[] = {{can, &yes, 1}, {CKA_SENSITIVE, &yes, 1}, {CKA_VALUE_LEN, &length, sizeof length}};
+	CK_MECHANISM m = {CKM_AES_KEY_GEN, NULL, 0};
+	CK_OBJECT_HANDLE key;
+	OK(p->C_GenerateKey(s, &m, t, 3, &key));
+	return key;
+}
+
+// A wrapped key that waits is that of its mechanism and its keys, as these are.
+static void wraps(void) {
+	CK_SESSION_HANDLE s = session(), other = session();
+	CK_OBJECT_HANDLE by = secret(s, CKA_WRAP), key = secret(s, CKA_EXTRACTABLE), second = secret(s, CKA_EXTRACTABLE), theirs = secret(other, CKA_EXTRACTABLE);
+	CK_MECHANISM kw = {0x2109, NULL, 0}, kwp = {0x210A, NULL, 0};
+	CK_BYTE one[64], two[64];
+	CK_ULONG n = 0, m = sizeof two;
+	OK(p->C_WrapKey(s, &kw, by, key, NULL, &n));
+	OK(p->C_WrapKey(s, &kwp, by, key, two, &m));
+	OK(p->C_WrapKey(s, &kw, by, key, NULL, &n));
+	OK(p->C_WrapKey(s, &kw, by, key, one, &n));
+	CHECK(n == m && memcmp(one, two, n) != 0);
+	OK(p->C_WrapKey(s, &kw, by, key, NULL, &n));
+	OK(p->C_WrapKey(s, &kw, by, second, two, &m));
+	CHECK(n == m && memcmp(one, two, n) != 0);
+	// A key that may not be wrapped any more, one that is no more, and one of a session that is not.
+	CK_BBOOL no = CK_FALSE;
+	CK_ATTRIBUTE keep = {CKA_EXTRACTABLE, &no, 1};
+	OK(p->C_WrapKey(s, &kw, by, key, NULL, &n));
+	OK(p->C_SetAttributeValue(other, key, &keep, 1));
+	CHECK(p->C_WrapKey(s, &kw, by, key, one, &n) == CKR_KEY_UNEXTRACTABLE);
+	OK(p->C_WrapKey(s, &kw, by, second, NULL, &n));
+	OK(p->C_DestroyObject(other, second));
+	CHECK(p->C_WrapKey(s, &kw, by, second, one, &n) == CKR_KEY_HANDLE_INVALID);
+	OK(p->C_WrapKey(s, &kw, by, theirs, NULL, &n));
+	OK(p->C_CloseSession(other));
+	CHECK(p->C_WrapKey(s, &kw, by, theirs, one, &n) == CKR_KEY_HANDLE_INVALID);
+}
+
+// C_SessionCancel ends a recovery as it does a signature, with what waits of it.
+static void cancelled(void) {
+	CK_SESSION_HANDLE s = session();
+	CK_BBOOL yes = CK_TRUE;
+	CK_ULONG bits = 2048, n = 0;
+	CK_ATTRIBUTE of_public[] = {{CKA_MODULUS_BITS, &bits, sizeof bits}, {CKA_VERIFY_RECOVER, &yes, 1}}, of_private[] = {{CKA_SIGN_RECOVER, &yes, 1}};
+	CK_MECHANISM pair = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0}, pkcs = {CKM_RSA_PKCS, NULL, 0};
+	CK_OBJECT_HANDLE public, private;
+	CK_BYTE out[256], back[256];
+	CK_RV (*cancel)(CK_SESSION_HANDLE, CK_FLAGS) = (CK_RV (*)(CK_SESSION_HANDLE, CK_FLAGS))dlsym(dlopen(path, RTLD_NOW), "C_SessionCancel");
+	OK(p->C_GenerateKeyPair(s, &pair, of_public, 2, of_private, 1, &public, &private));
+	OK(p->C_SignRecoverInit(s, &pkcs, private));
+	OK(p->C_SignRecover(s, block, sizeof block, NULL, &n));
+	OK(cancel(s, CKF_SIGN_RECOVER));
+	CHECK(p->C_SignRecover(s, block, sizeof block, out, &n) == CKR_OPERATION_NOT_INITIALIZED);
+	OK(p->C_SignRecoverInit(s, &pkcs, private));
+	OK(p->C_SignRecover(s, block, sizeof block, out, &n));
+	OK(p->C_VerifyRecoverInit(s, &pkcs, public));
+	CK_ULONG m = 0;
+	OK(p->C_VerifyRecover(s, out, n, NULL, &m));
+	OK(cancel(s, CKF_VERIFY_RECOVER));
+	CHECK(p->C_VerifyRecover(s, out, n, back, &m) == CKR_OPERATION_NOT_INITIALIZED);
+	OK(p->C_VerifyRecoverInit(s, &pkcs, public));
+}

@@ -231,7 +231,7 @@ static void shares(void) {
 }
 
 static const struct { const char *name; void (*run)(void); } all[] = {
-	{"sizes", sizes}, {"lengths", lengths}, {"over", over}, {"ended", ended}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
+	{"sizes", sizes}, {"lengths", lengths}, {"over", over}, {"ended", ended}, {"logout", logout}, {"wraps", wraps}, {"cancelled", cancelled}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
 	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor}, {"shares", shares}, {"controlled", controlled}, {"execs", execs},
 };
 
