@@ -36,9 +36,9 @@ var rules = []rule{
 	{"HSM-usages", "lets no key wrap and decrypt, or unwrap and encrypt", []string{"generate CKA_WRAP=1,CKA_DECRYPT=1", "generate CKA_UNWRAP=1,CKA_ENCRYPT=1"},
 		refused, "the template is refused"},
 	{"HSM-children", "derives nothing readable from what is not", []string{"derive-readable"},
-		Not(Equal("read")), "the child is not readable"},
+		Or(refused, Equal("derived, and not read")), "the child is not readable"},
 	{"HSM-check-value", "publishes no part of a secret as its check value", []string{"check-value"},
 		Equal("empty"), "an empty CKA_CHECK_VALUE stays empty"},
 	{"HSM-gcm-iv", "repeats no IV of GCM by itself", []string{"gcm-iv none"},
-		Not(Equal("the same twice")), "a refusal, or an IV of its own"},
+		Or(refused, HavePrefix("an IV of"), Equal("CKR_OK")), "a refusal, or an IV of its own"},
 }
