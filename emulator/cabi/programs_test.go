@@ -160,6 +160,7 @@ func TestInFrontOfAnotherLibrary(t *testing.T) {
 		t.Error(out)
 	}
 	runs(t, env, built.program, built.library, "vendor")
+	runs(t, env, built.program, built.library, "another")
 	trace, err := os.ReadFile(lines)
 	if err != nil || !bytes.Contains(trace, []byte("C_Login")) || bytes.Contains(trace, []byte("123456")) {
 		t.Errorf("trace of %d bytes, %v", len(trace), err)

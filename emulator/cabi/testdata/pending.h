@@ -12,6 +12,30 @@ static CK_RV final(CK_SESSION_HANDLE s, CK_BYTE *out, CK_ULONG *n) {
 	return p->C_EncryptFinal(s, out, n);
 }
 
+// Another input than that of which the length was asked ends an operation, also in the library
+// that this one may be in front of.
+static void another(void) {
+	CK_SESSION_HANDLE s = session();
+	CK_OBJECT_HANDLE key = aes_key(s);
+	CK_MECHANISM cbc = {CKM_AES_CBC, iv_of_zeros, 16};
+	CK_BYTE back[64];
+	CK_ULONG n, m = 0;
+	OK(p->C_EncryptInit(s, &cbc, key));
+	OK(update(s, NULL, &n));
+	block[0]++;
+	CHECK(update(s, cipher_out, &n) == CKR_OPERATION_NOT_INITIALIZED);
+	OK(p->C_EncryptInit(s, &cbc, key));
+	OK(update(s, cipher_out, &n));
+	OK(final(s, back, &m));
+	m = 0;
+	OK(p->C_DecryptInit(s, &cbc, key));
+	OK(p->C_DecryptUpdate(s, cipher_out, n, NULL, &m));
+	cipher_out[0]++;
+	m = sizeof back;
+	CHECK(p->C_DecryptUpdate(s, cipher_out, n, back, &m) == CKR_OPERATION_NOT_INITIALIZED);
+	OK(p->C_DecryptInit(s, &cbc, key));
+}
+
 // An operation that has ended leaves the session free for another, whatever waited of it.
 static void ended(void) {
 	CK_SESSION_HANDLE s = session();
@@ -25,12 +49,8 @@ static void ended(void) {
 	CHECK(p->C_EncryptInit(s, &cbc, key) == CKR_OPERATION_ACTIVE);
 	OK(final(s, cipher_out, &n));
 	CHECK(update(s, cipher_out, &n) == CKR_OPERATION_NOT_INITIALIZED);
-	// By another input than that of which the length was asked.
-	OK(p->C_EncryptInit(s, &cbc, key));
-	OK(update(s, NULL, &n));
-	block[0]++;
-	CHECK(update(s, cipher_out, &n) == CKR_OPERATION_NOT_INITIALIZED);
-	// By that to a function that feeds two operations: both.
+	another();
+	// By that, to a function that feeds two operations: both.
 	OK(p->C_EncryptInit(s, &cbc, key));
 	OK(p->C_DigestInit(s, &sha256));
 	n = 0;

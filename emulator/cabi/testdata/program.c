@@ -29,11 +29,11 @@ static void *load(void) {
 }
 
 static CK_SESSION_HANDLE session(void) {
-	CK_SLOT_ID slot;
-	CK_ULONG n = 1;
+	CK_SLOT_ID slots[2]; // SoftHSM has an empty one after those with a token
+	CK_ULONG n = 2;
 	CK_SESSION_HANDLE s;
-	OK(p->C_GetSlotList(CK_TRUE, &slot, &n));
-	OK(p->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &s));
+	OK(p->C_GetSlotList(CK_TRUE, slots, &n));
+	OK(p->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &s));
 	CK_RV rv = p->C_Login(s, CKU_USER, (CK_BYTE *)"123456", 6);
 	CHECK(rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN);
 	return s;
@@ -83,7 +83,7 @@ static void nonsense(void) {
 	OK(p->C_Initialize(&still)); // GnuTLS asks for that
 	CK_SESSION_HANDLE s = session();
 	CK_ULONG n = 1;
-	CK_BYTE b[64];
+	CK_BYTE b[64] = {0};
 	CK_ATTRIBUTE huge = {CKA_LABEL, b, (CK_ULONG)-2}, null = {CKA_LABEL, NULL, 5};
 	CK_MECHANISM bad = {CKM_AES_CBC, NULL, 16}, long_ = {CKM_AES_CBC, b, (CK_ULONG)-1};
 	CK_OBJECT_HANDLE o;
@@ -96,6 +96,13 @@ static void nonsense(void) {
 	CHECK(p->C_EncryptInit(s, NULL, 1) == CKR_ARGUMENTS_BAD);
 	CHECK(p->C_EncryptInit(s, &bad, 1) != CKR_OK);
 	CHECK(p->C_EncryptInit(s, &long_, 1) != CKR_OK);
+	CK_ULONG password[9] = {1, 0, 0, 1000, 4, 0, 0, (CK_ULONG)b, 1 << 20}; // CK_PKCS5_PBKD2_PARAMS2
+	CK_ULONG class = CKO_SECRET_KEY, type = CKK_GENERIC_SECRET, length = 16;
+	CK_ATTRIBUTE t[] = {{CKA_CLASS, &class, sizeof class}, {CKA_KEY_TYPE, &type, sizeof type}, {CKA_VALUE_LEN, &length, sizeof length}};
+	CK_MECHANISM kdf = {CKM_PKCS5_PBKD2, password, sizeof password};
+	CHECK(p->C_GenerateKey(s, &kdf, t, 3, &o) == CKR_MECHANISM_PARAM_INVALID);
+	password[8] = 8;
+	OK(p->C_GenerateKey(s, &kdf, t, 3, &o));
 	CHECK(p->C_GenerateRandom(s, NULL, 5) == CKR_ARGUMENTS_BAD);
 	CHECK(p->C_GenerateRandom(s, b, (CK_ULONG)-1) != CKR_OK);
 	CHECK(p->C_FindObjects(s, NULL, 1, &n) != CKR_OK);
@@ -231,7 +238,7 @@ static void shares(void) {
 }
 
 static const struct { const char *name; void (*run)(void); } all[] = {
-	{"sizes", sizes}, {"lengths", lengths}, {"over", over}, {"ended", ended}, {"logout", logout}, {"wraps", wraps}, {"cancelled", cancelled}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
+	{"sizes", sizes}, {"lengths", lengths}, {"over", over}, {"another", another}, {"ended", ended}, {"logout", logout}, {"wraps", wraps}, {"cancelled", cancelled}, {"attributes", attributes}, {"nonsense", nonsense}, {"forks", forks},
 	{"threads", threads}, {"loads", loads}, {"vendor", vendor}, {"no-vendor", no_vendor}, {"shares", shares}, {"controlled", controlled}, {"execs", execs},
 };
 
