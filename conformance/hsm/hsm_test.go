@@ -67,6 +67,31 @@ func TestSoftHSMIsAsItsPersonalitySays(t *testing.T) {
 	}
 }
 
+// The personality offers no mechanism that SoftHSM does not have.
+func TestSoftHSMHasWhatItsPersonalityOffers(t *testing.T) {
+	p, err := personality.Load("softhsm-2.6.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	real, offered := softHSM(t), as(t, p, "")
+	has := map[uint]bool{}
+	for _, m := range list(t, real) {
+		has[m.Mechanism] = true
+	}
+	for _, m := range list(t, offered) {
+		if !has[m.Mechanism] {
+			t.Errorf("%s is offered", cryptoki.MechanismName(m.Mechanism))
+		}
+	}
+}
+
+func list(t *testing.T, s conformance.Slot) []*pkcs11.Mechanism {
+	t.Helper()
+	all, err := s.Module.GetMechanismList(s.ID)
+	must(t, err)
+	return all
+}
+
 func TestAProbeThatThereIsNot(t *testing.T) {
 	slot := as(t, &personality.Personality{}, "")
 	for _, spec := range []string{"", "no-such", "wrap", "library and more"} {
