@@ -311,7 +311,7 @@ func (t *Token) UnwrapKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, unwrap
 		clear(value)
 		return 0, err
 	}
-	return s.complete(d, unwrapped, 0, nil, login)
+	return s.complete(d, unwrapped, 0, by, login)
 }
 
 // unwrapped makes the key from what was under the wrapping.

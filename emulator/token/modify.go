@@ -205,6 +205,9 @@ func (o *object) with(a []*pkcs11.Attribute, who role, why occasion) (*object, e
 	if err != nil {
 		return nil, err
 	}
+	if err := o.guarded(now, who); err != nil {
+		return nil, err
+	}
 	return now, o.settled(now, why)
 }
 

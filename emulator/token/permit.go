@@ -8,7 +8,8 @@ const (
 	// PermitConflicts lets one key have usages that conflict: WRAP with DECRYPT, UNWRAP with
 	// ENCRYPT. An object that was made so keeps it.
 	PermitConflicts = "conflicting-usages"
-	// PermitReadable lets a key be readable that is derived from one that is not.
+	// PermitReadable lets a key be readable that is derived from one that is not, or unwrapped
+	// by one that wraps too.
 	PermitReadable = "readable-children"
 	// PermitLegacy is Config.Legacy.
 	PermitLegacy = "legacy"
@@ -41,7 +42,7 @@ func (p permits) flags() flags {
 	return 0
 }
 
-// seen is a base key as the rules about its children see it.
+// seen is a base or unwrapping key as the rules about its children see it.
 func (p permits) seen(base *object) *object {
 	if !p.readable || base == nil || !base.is(fSensitive) {
 		return base

@@ -58,6 +58,10 @@ func (d *draft) ancestry(from origin, made uint, base *object) error {
 			d.flags |= fSensitive
 		}
 		sensitive, inside = base.is(fAlwaysSensitive), base.is(fNeverExtractable)
+	case unwrapped:
+		if err := d.returned(base); err != nil {
+			return err
+		}
 	}
 	if d.kind()&hidden == 0 {
 		return nil
@@ -67,6 +71,34 @@ func (d *draft) ancestry(from origin, made uint, base *object) error {
 	}
 	if inside && !d.is(fExtractable) {
 		d.flags |= fNeverExtractable
+	}
+	return nil
+}
+
+// returned confines a key that comes back from under a key that may have wrapped it: what
+// was sensitive stays so, and what only trusted keys wrap, too. A copy does not know what
+// the key that it was made of has wrapped since.
+func (d *draft) returned(by *object) error {
+	var keeps flags
+	if by.is(fSensitive) && by.kind() == secret && (by.ever&fWrap != 0 || by.is(fTwinned)) {
+		keeps |= fSensitive
+	}
+	if by.is(fTrusted) {
+		keeps |= fWrapWithTrusted
+	}
+	if d.named&keeps&^d.flags != 0 {
+		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	d.flags |= keeps
+	return nil
+}
+
+// guarded tells whether a change leaves a trusted key the usages that the security officer
+// gave it, unless it is the officer's.
+func (o *object) guarded(now *object, who role) error {
+	const usages = fUsage | fSign | fSignRecover | fVerify | fVerifyRecover | fDerive
+	if now.is(fTrusted) && who != securityOfficer && (o.flags^now.flags)&usages != 0 {
+		return rv(pkcs11.CKR_ATTRIBUTE_READ_ONLY)
 	}
 	return nil
 }
