@@ -95,7 +95,11 @@ func (l *Layer) call(c *cryptoki.Call) error {
 			continue
 		}
 		if r.refuses(l, c) {
-			return l.refusal(r, c)
+			err := l.refusal(r, c)
+			if l.sessions != nil {
+				l.sessions.after(c, err, l.now())
+			}
+			return err
 		}
 		holding |= 1 << i
 	}
@@ -215,7 +219,7 @@ func (r *compiled) edit(c *cryptoki.Call) {
 		t := r.template(c)
 		*t = r.edited(*t)
 	}
-	if r.as != 0 && len(c.Mechanism) == 1 {
+	if r.as != 0 && len(c.Mechanism) == 1 && c.Mechanism[0] != nil {
 		m := *c.Mechanism[0]
 		m.Mechanism = r.as
 		c.Mechanism = []*pkcs11.Mechanism{&m}

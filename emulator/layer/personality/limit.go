@@ -57,8 +57,9 @@ type sessions struct {
 	idle time.Duration // 0: none
 	full error
 
-	mu   sync.Mutex
-	used map[pkcs11.SessionHandle]use
+	mu      sync.Mutex
+	used    map[pkcs11.SessionHandle]use
+	opening int // calls of C_OpenSession that are under way
 }
 
 type use struct {
@@ -80,7 +81,10 @@ func (s *sessions) before(c *cryptoki.Call, now time.Time) error {
 	if u, open := s.used[c.Session]; open {
 		s.used[c.Session] = use{u.slot, now}
 	}
-	full := c.Function == cryptoki.OpenSession && s.most > 0 && len(s.used) >= s.most
+	full := c.Function == cryptoki.OpenSession && s.most > 0 && len(s.used)+s.opening >= s.most
+	if c.Function == cryptoki.OpenSession && !full {
+		s.opening++
+	}
 	s.mu.Unlock()
 	for _, sh := range late {
 		s.next.CloseSession(sh) // its own caller may have closed it meanwhile
@@ -92,11 +96,14 @@ func (s *sessions) before(c *cryptoki.Call, now time.Time) error {
 }
 
 func (s *sessions) after(c *cryptoki.Call, err error, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.Function == cryptoki.OpenSession {
+		s.opening--
+	}
 	if err != nil {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch c.Function {
 	case cryptoki.OpenSession:
 		s.used[c.Opened] = use{c.Slot, now}

@@ -59,7 +59,7 @@ func (m *memory) note(c *cryptoki.Call, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case flags[c.Function] != 0 && len(c.Mechanism) == 1 && c.Made == 0:
+	case flags[c.Function] != 0 && len(c.Mechanism) == 1 && c.Mechanism[0] != nil && c.Made == 0:
 		if len(m.runs) >= most {
 			clear(m.runs)
 		}
@@ -69,6 +69,9 @@ func (m *memory) note(c *cryptoki.Call, err error) {
 			clear(m.makers)
 		}
 		m.makers[c.Made] = c.Function
+		if from, known := m.makers[c.Object]; known && c.Function == cryptoki.CopyObject {
+			m.makers[c.Made] = from
+		}
 	case c.Function == cryptoki.DestroyObject:
 		delete(m.makers, c.Object)
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,6 +134,28 @@ func TestSessionsAreLimited(t *testing.T) {
 	}
 	if _, err := s.OpenSession(0, pkcs11.CKF_SERIAL_SESSION); err != nil {
 		t.Errorf("after one was closed: %v", err)
+	}
+}
+
+// Many at once get no more than there are.
+func TestSessionsAreLimitedForManyAtOnce(t *testing.T) {
+	p, err := personality.Load(file(t, head+rule+"then: {limit: {sessions: 5}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, p, personality.Options{})
+	var open atomic.Int64
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			if _, err := s.OpenSession(0, pkcs11.CKF_SERIAL_SESSION); err == nil {
+				open.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if open.Load() != 4 {
+		t.Errorf("%d more sessions, want 4", open.Load())
 	}
 }
 
