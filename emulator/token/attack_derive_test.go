@@ -84,3 +84,23 @@ func TestDerivationsAreRemembered(t *testing.T) {
 	wants(t, "DECRYPT", g.SetAttributeValue(g.s, base, []*pkcs11.Attribute{attr(cD, true)}), pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	wants(t, "ENCRYPT", g.SetAttributeValue(g.s, base, []*pkcs11.Attribute{attr(cE, true)}), 0)
 }
+
+// Children of one derivation that grow byte by byte would tell a secret for 256 guesses
+// each; a readable base key has nothing to lose.
+func TestSecretChildrenAreNotShort(t *testing.T) {
+	g := memoryToken(t)
+	for _, c := range []struct {
+		name string
+		base []uint
+		n    int
+		code uint
+	}{
+		{"a byte of a sensitive key", []uint{pkcs11.CKA_SENSITIVE}, 1, pkcs11.CKR_KEY_SIZE_RANGE},
+		{"13 bytes", []uint{pkcs11.CKA_SENSITIVE}, 13, pkcs11.CKR_KEY_SIZE_RANGE},
+		{"14 bytes", []uint{pkcs11.CKA_SENSITIVE}, 14, 0},
+		{"a byte of a readable key", nil, 1, 0},
+	} {
+		base := g.create(secretKey(pkcs11.CKK_AES, random(32), on(append(c.base, cDrv)...)))
+		wants(t, c.name, second(g.derive(base, random(32), child(pkcs11.CKK_GENERIC_SECRET, c.n, pkcs11.CKA_SENSITIVE)...)), c.code)
+	}
+}

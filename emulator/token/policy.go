@@ -14,6 +14,11 @@ import (
 // al., Tookan, 2010).
 var conflicts = []flags{fWrap | fDecrypt, fUnwrap | fEncrypt}
 
+// leastChild is the fewest bytes of a key derived from a sensitive one. Children of one
+// derivation that grow byte by byte each cost 256 guesses; the first has to cost too many
+// (112 bits, NIST SP 800-131A).
+const leastChild = 14
+
 func (o *object) conflict() error {
 	o.ever |= o.flags & fUsage
 	if o.is(fPermissive) {
@@ -55,6 +60,9 @@ func (d *draft) ancestry(from origin, made uint, base *object) error {
 			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 		}
 		if base.is(fSensitive) {
+			if d.kind() == secret && d.length < leastChild {
+				return rv(pkcs11.CKR_KEY_SIZE_RANGE)
+			}
 			d.flags |= fSensitive
 		}
 		sensitive, inside = base.is(fAlwaysSensitive), base.is(fNeverExtractable)
