@@ -320,10 +320,12 @@ var operations = []operation{
 	}},
 }
 
-// Wrap moves a key under another, and back, when that is allowed.
+// Wrap moves a key under another, and back, when that is allowed. It comes back sensitive:
+// readable is one of the differences.
 func (m *machine) Wrap(t *rapid.T) {
 	s, by, key := m.session(t), m.object(t), m.object(t)
-	a := append([]*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET)}, modifiable(template(t))...)
+	a := append([]*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET)},
+		but(modifiable(template(t)), attr(pkcs11.CKA_SENSITIVE, true))...)
 	var blobs [][]byte
 	if m.same(t, "wrap", func(g *ground, pick func(both[uint]) uint) string {
 		blob, err := g.WrapKey(pkcs11.SessionHandle(pick(s)), kw, pkcs11.ObjectHandle(pick(by)), pkcs11.ObjectHandle(pick(key)))

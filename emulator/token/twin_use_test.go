@@ -351,6 +351,7 @@ var wrapScenarios = []scenario{
 	{name: "unwrap under a generic secret", do: unwrapping(kw, genericOf(key16, cU), wrapped(key16, key32), unwrapped(pkcs11.CKK_AES)...)},
 	{name: "unwrap to a key type of other sizes", meant: meant{"CKR_WRAPPED_KEY_INVALID", "40 bytes", strict}, do: unwrapping(kw, aesOf(key16, cU), wrapped(key16, append(bytes.Clone(key32), key16[:8]...)), unwrapped(pkcs11.CKK_AES)...)},
 	{name: "unwrap by a mode without integrity", do: unwrapping(with(pkcs11.CKM_AES_CBC, iv16), aesOf(key16, cU), key32, unwrapped(pkcs11.CKK_AES)...)},
+	{name: "unwrap readable by a sensitive key that wraps", meant: meant{"CKR_TEMPLATE_INCONSISTENT", "32 bytes", hiddenValue}, do: unwrapping(kw, aesOf(key16, cU, cW, pkcs11.CKA_SENSITIVE), wrapped(key16, key32), unwrapped(pkcs11.CKK_AES)...)},
 	{name: "unwrap what is sensitive", do: unwrapping(kw, aesOf(key16, cU), wrapped(key16, key32), unwrapped(pkcs11.CKK_AES, pkcs11.CKA_SENSITIVE)...)},
 	{name: "unwrap with an empty check value", do: func(g *ground) string {
 		h, err := g.UnwrapKey(g.s, kw, g.create(aesOf(key16, cU)), wrapped(key16, key32), append(unwrapped(pkcs11.CKK_GENERIC_SECRET), attr(pkcs11.CKA_CHECK_VALUE, []byte{})))
