@@ -55,7 +55,7 @@ func FragileMariaDB(ctx context.Context, args ...string) (*Fragile, error) {
 	f := &Fragile{Instance: i, faults: i.server.(breakable).faults()}
 	f.faults[ReadOnly] = fault{f.readOnly("ON"), f.readOnly("OFF")}
 	if disk, ok := f.faults[Full]; ok {
-		f.faults[Full] = fault{f.full(disk.take), f.roomy(disk.give)}
+		f.faults[Full] = fault{f.full(disk), f.roomy(disk.give)}
 	}
 	return f, nil
 }
@@ -98,9 +98,45 @@ func (f *Fragile) readOnly(value string) func(context.Context) error {
 // filler is a database that takes what is free in the file of tables.
 const filler = "epsbench_filler"
 
-// full fills the disk, and then the pages that the server has still free, by ever smaller
+// fillings is how often a server is filled that ends by it.
+const fillings = 3
+
+// full fills the server. One that finds no room in the middle of its own writing may end
+// itself, which is another outage than this: it is started again with room, and filled anew.
+func (f *Fragile) full(disk fault) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var err error
+		for range fillings {
+			if err = f.fillUp(disk.take)(ctx); err == nil || !errors.Is(err, mysql.ErrInvalidConn) {
+				return err
+			}
+			if again := f.revive(ctx, disk.give); again != nil {
+				return errors.Join(err, again)
+			}
+		}
+		return err
+	}
+}
+
+// revive gives the disk back and starts the server again, whatever it was doing.
+func (f *Fragile) revive(ctx context.Context, room func(context.Context) error) error {
+	if err := room(ctx); err != nil {
+		return err
+	}
+	killed := f.faults[Killed]
+	_ = killed.take(ctx) // it may have ended by itself
+	if err := killed.give(ctx); err != nil {
+		return err
+	}
+	if err := f.ready(ctx); err != nil {
+		return err
+	}
+	return f.admin(ctx, "DROP DATABASE IF EXISTS "+filler)
+}
+
+// fillUp fills the disk, and then the pages that the server has still free, by ever smaller
 // rows: what is left has room for a few small ones.
-func (f *Fragile) full(disk func(context.Context) error) func(context.Context) error {
+func (f *Fragile) fillUp(disk func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if err := f.admin(ctx, "CREATE DATABASE "+filler, "CREATE TABLE "+filler+".t (b LONGBLOB)"); err != nil {
 			return err
