@@ -41,6 +41,8 @@ var sessionErrors = []pkcs11.Error{
 	pkcs11.CKR_USER_NOT_LOGGED_IN, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED,
 	pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT,
 	pkcs11.CKR_OPERATION_ACTIVE, // another's failed call left the session unusable
+	// A logout between the two calls of an operation ends it.
+	pkcs11.CKR_OPERATION_NOT_INITIALIZED,
 }
 
 // handleErrors say that a key has gone: after a logout and login that others made, the

@@ -103,6 +103,7 @@ var losses = []struct {
 	{"token not present, once", fails(pkcs11.CKR_TOKEN_NOT_PRESENT)},
 	{"not logged in, once", fails(pkcs11.CKR_USER_NOT_LOGGED_IN)},
 	{"another operation left active", fails(pkcs11.CKR_OPERATION_ACTIVE)},
+	{"an operation that a logout has ended", fails(pkcs11.CKR_OPERATION_NOT_INITIALIZED)},
 	{"key handle invalid, once", fails(pkcs11.CKR_KEY_HANDLE_INVALID)},
 	{"C_Logout by somebody else", func(t *testing.T, m *failing) {
 		s := rawSession(t, m)
