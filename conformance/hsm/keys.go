@@ -4,34 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"runtime"
 	"strconv"
-	"unsafe"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
-
-// derivationData is a CK_KEY_DERIVATION_STRING_DATA; done lets its data go.
-func derivationData(data []byte) (parameter []byte, done func()) {
-	var pin runtime.Pinner
-	pin.Pin(&data[0])
-	parameter = binary.NativeEndian.AppendUint64(nil, uint64(uintptr(unsafe.Pointer(&data[0]))))
-	return binary.NativeEndian.AppendUint64(parameter, uint64(len(data))), pin.Unpin
-}
-
-// nested is an array of CK_ATTRIBUTE; done lets its values go.
-func nested(attributes ...*pkcs11.Attribute) (array []byte, done func()) {
-	var pin runtime.Pinner
-	for _, a := range attributes {
-		pin.Pin(&a.Value[0])
-		for _, word := range []uint64{uint64(a.Type), uint64(uintptr(unsafe.Pointer(&a.Value[0]))), uint64(len(a.Value))} {
-			array = binary.NativeEndian.AppendUint64(array, word)
-		}
-	}
-	return array, pin.Unpin
-}
 
 // wrapParameter is what a mechanism wants to wrap with.
 func wrapParameter(m uint) any {
@@ -69,7 +47,7 @@ func wrap(b *bench, args []string) string {
 
 // unwrapLength unwraps with or without CKA_VALUE_LEN.
 func unwrapLength(b *bench, args []string) string {
-	kek, blob, failure := b.blob(pkcs11.CKM_AES_KEY_WRAP)
+	kek, blob, failure := b.blob()
 	if failure != "" {
 		return failure
 	}
@@ -82,7 +60,7 @@ func unwrapLength(b *bench, args []string) string {
 }
 
 func unwrappedLength(b *bench, _ []string) string {
-	kek, blob, failure := b.blob(pkcs11.CKM_AES_KEY_WRAP)
+	kek, blob, failure := b.blob()
 	if failure != "" {
 		return failure
 	}
@@ -99,7 +77,7 @@ func unwrappedLength(b *bench, _ []string) string {
 
 // unwrapTampered flips a bit of a blob that unwraps without that.
 func unwrapTampered(b *bench, _ []string) string {
-	kek, blob, failure := b.blob(pkcs11.CKM_AES_KEY_WRAP)
+	kek, blob, failure := b.blob()
 	if failure != "" {
 		return failure
 	}

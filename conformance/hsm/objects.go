@@ -2,20 +2,20 @@ package hsm
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/miekg/pkcs11"
 
+	"github.com/epsbench/epsbench/conformance/bring"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
 // generate makes an AES key with attributes: "CKA_SENSITIVE=0", "CKA_WRAP=1,CKA_DECRYPT=1".
 func generate(b *bench, args []string) string {
-	if key, err := b.extractable(); err != nil {
+	if _, err := b.extractable(); err != nil {
 		return failed("a key as others", err)
-	} else {
-		b.DestroyObject(b.sh, key)
 	}
 	t := template(attr(pkcs11.CKA_VALUE_LEN, 32))
 	for _, given := range strings.Split(args[0], ",") {
@@ -31,9 +31,9 @@ func generate(b *bench, args []string) string {
 	return code(err)
 }
 
-// generated says what an AES key is whose template has only its length.
+// generated says what an AES key is whose template has its length, and that it is no token's.
 func generated(b *bench, _ []string) string {
-	key, err := b.GenerateKey(b.sh, mech(pkcs11.CKM_AES_KEY_GEN, nil), []*pkcs11.Attribute{attr(pkcs11.CKA_VALUE_LEN, 32)})
+	key, err := b.GenerateKey(b.sh, mech(pkcs11.CKM_AES_KEY_GEN, nil), []*pkcs11.Attribute{attr(pkcs11.CKA_TOKEN, false), attr(pkcs11.CKA_VALUE_LEN, 32)})
 	if err != nil {
 		return code(err)
 	}
@@ -42,8 +42,8 @@ func generated(b *bench, _ []string) string {
 		pkcs11.CKA_SIGN, pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP, pkcs11.CKA_DERIVE)
 }
 
-// blob wraps a fresh key of 32 bytes under another.
-func (b *bench) blob(m uint) (kek pkcs11.ObjectHandle, blob []byte, failure string) {
+// blob wraps a fresh key of 32 bytes under another, by RFC 3394.
+func (b *bench) blob() (kek pkcs11.ObjectHandle, blob []byte, failure string) {
 	kek, err := b.aes(pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP)
 	if err != nil {
 		return 0, nil, failed("a wrapping key", err)
@@ -52,7 +52,7 @@ func (b *bench) blob(m uint) (kek pkcs11.ObjectHandle, blob []byte, failure stri
 	if err != nil {
 		return 0, nil, failed("a key to wrap", err)
 	}
-	if blob, err = b.WrapKey(b.sh, mech(m, nil), kek, key); err == nil && len(blob) == 0 {
+	if blob, err = b.WrapKey(b.sh, mech(pkcs11.CKM_AES_KEY_WRAP, nil), kek, key); err == nil && len(blob) == 0 {
 		err = errNothing
 	}
 	if err != nil {
@@ -68,17 +68,13 @@ func (b *bench) extractable() (pkcs11.ObjectHandle, error) {
 
 // take unwraps a blob as an AES key, with the length where the token wants it.
 func (b *bench) take(kek pkcs11.ObjectHandle, blob []byte, more ...*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
-	t := append([]*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES)}, more...)
-	key, err := b.UnwrapKey(b.sh, mech(pkcs11.CKM_AES_KEY_WRAP, nil), kek, blob, t)
-	if code(err) == "CKR_ATTRIBUTE_TYPE_INVALID" || code(err) == "CKR_TEMPLATE_INCOMPLETE" {
-		key, err = b.UnwrapKey(b.sh, mech(pkcs11.CKM_AES_KEY_WRAP, nil), kek, blob, append(t, attr(pkcs11.CKA_VALUE_LEN, 32)))
-	}
-	return key, err
+	t := append([]*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES), attr(pkcs11.CKA_TOKEN, false)}, more...)
+	return bring.Unwrap(b.Extended, b.sh, mech(pkcs11.CKM_AES_KEY_WRAP, nil), kek, blob, t, 32)
 }
 
-// unwrapped says what a key is whose unwrapping names only class and type.
+// unwrapped says what a key is whose unwrapping names class and type.
 func unwrapped(b *bench, _ []string) string {
-	kek, blob, failure := b.blob(pkcs11.CKM_AES_KEY_WRAP)
+	kek, blob, failure := b.blob()
 	if failure != "" {
 		return failure
 	}
@@ -104,9 +100,10 @@ func (b *bench) derive(more ...*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	if err != nil {
 		return 0, err
 	}
-	data, done := derivationData(make([]byte, 32))
-	defer done()
-	return b.DeriveKey(b.sh, mech(pkcs11.CKM_AES_ECB_ENCRYPT_DATA, data), base, append([]*pkcs11.Attribute{
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	data := cryptoki.PinDerivationData(&pin, make([]byte, 32))
+	return b.DeriveKey(b.sh, mech(pkcs11.CKM_AES_ECB_ENCRYPT_DATA, data), base, append([]*pkcs11.Attribute{attr(pkcs11.CKA_TOKEN, false),
 		attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_GENERIC_SECRET), attr(pkcs11.CKA_VALUE_LEN, 32)}, more...))
 }
 

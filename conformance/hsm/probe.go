@@ -36,7 +36,7 @@ func init() {
 		"can":                {args: 1, run: canDo},
 		"sizes":              {args: 1, run: sizes},
 		"absent":             {args: 1, run: absent},
-		"newer":              {args: 1, run: newer},
+		"session-cancel":     {args: 0, run: sessionCancel},
 		"oaep-decrypt-label": {args: 0, run: oaepDecryptLabel},
 		"login-as":           {args: 1, run: loginAs, own: true},
 		"sessions":           {args: 1, run: manySessions},
@@ -144,7 +144,12 @@ func (b *bench) login() (err error) {
 func (b *bench) close() { b.CloseSession(b.sh) }
 
 // code names a return value.
-func code(err error) string { return cryptoki.ReturnName(err) }
+func code(err error) string {
+	if errors.Is(err, errNothing) {
+		return errNothing.Error()
+	}
+	return cryptoki.ReturnName(err)
+}
 
 // template gives session objects unless it says otherwise.
 func template(attributes ...*pkcs11.Attribute) []*pkcs11.Attribute {

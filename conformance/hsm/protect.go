@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/miekg/pkcs11"
 
@@ -178,8 +179,9 @@ func fixed(b *bench, args []string) string {
 
 // unwrapTemplate unwraps a key that may leave under a key that allows none.
 func unwrapTemplate(b *bench, _ []string) string {
-	rules, done := nested(attr(pkcs11.CKA_SENSITIVE, true), attr(pkcs11.CKA_EXTRACTABLE, false))
-	defer done()
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	rules := cryptoki.PinTemplate(&pin, []*pkcs11.Attribute{attr(pkcs11.CKA_SENSITIVE, true), attr(pkcs11.CKA_EXTRACTABLE, false)})
 	kek, err := b.GenerateKey(b.sh, mech(pkcs11.CKM_AES_KEY_GEN, nil), template(attr(pkcs11.CKA_VALUE_LEN, 32), attr(pkcs11.CKA_SENSITIVE, true),
 		attr(pkcs11.CKA_WRAP, true), attr(pkcs11.CKA_UNWRAP, true), attr(pkcs11.CKA_DECRYPT, false), attr(pkcs11.CKA_ENCRYPT, false), attr(pkcs11.CKA_UNWRAP_TEMPLATE, rules)))
 	if err != nil {
@@ -194,7 +196,7 @@ func unwrapTemplate(b *bench, _ []string) string {
 		return failed("C_WrapKey", err)
 	}
 	as := func(extractable bool) (pkcs11.ObjectHandle, error) {
-		return b.take(kek, blob, attr(pkcs11.CKA_TOKEN, false), attr(pkcs11.CKA_SENSITIVE, true), attr(pkcs11.CKA_EXTRACTABLE, extractable))
+		return b.take(kek, blob, attr(pkcs11.CKA_SENSITIVE, true), attr(pkcs11.CKA_EXTRACTABLE, extractable))
 	}
 	if _, err := as(false); err != nil {
 		return failed("a key as the template wants it", err)

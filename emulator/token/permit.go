@@ -15,6 +15,9 @@ const (
 	PermitLegacy = "legacy"
 )
 
+// Permits are all of them.
+var Permits = []string{PermitConflicts, PermitReadable, PermitLegacy}
+
 type permits struct{ conflicts, readable, legacy bool }
 
 func readPermits(words []string) (permits, error) {

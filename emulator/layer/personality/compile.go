@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/token"
 )
 
 // compiled is a Rule with its names looked up.
@@ -53,9 +54,6 @@ var classes = map[string]uint{
 var keyTypes = map[string]uint{
 	"aes": pkcs11.CKK_AES, "rsa": pkcs11.CKK_RSA, "generic": pkcs11.CKK_GENERIC_SECRET, "des3": pkcs11.CKK_DES3, "ec": pkcs11.CKK_EC,
 }
-
-// permits are the words that Config.Permit of the Go token knows.
-var permits = []string{"conflicting-usages", "readable-children", "legacy"}
 
 func (p *Personality) compile(r *Rule) (*compiled, error) {
 	if r.ID == "" || r.Text == "" || r.Source == "" || (r.Probe == "") != (r.Observed == "") {
@@ -172,7 +170,7 @@ func (p *Personality) compileThen(c *compiled) (err error) {
 		}
 	}
 	for _, w := range t.Permit {
-		if !slices.Contains(permits, w) {
+		if !slices.Contains(token.Permits, w) {
 			return fmt.Errorf("permit: no word %q", w)
 		}
 	}

@@ -126,10 +126,6 @@ func (l *Layer) length(sh pkcs11.SessionHandle, key pkcs11.ObjectHandle) uint {
 var givens = map[string]func(*Layer, *cryptoki.Call) bool{
 	// An IV of GCM that is not all zero.
 	"iv": func(_ *Layer, c *cryptoki.Call) bool { g, ok := gcm(c); return ok && !zero(g.IV) },
-	// No IV of GCM, or one that is all zero.
-	"no-iv": func(_ *Layer, c *cryptoki.Call) bool { g, ok := gcm(c); return ok && zero(g.IV) },
-	// An IV of GCM of no bytes.
-	"empty-iv": func(_ *Layer, c *cryptoki.Call) bool { g, ok := gcm(c); return ok && len(g.IV) == 0 },
 	// OAEP with another digest than SHA-1.
 	"oaep-sha2": func(_ *Layer, c *cryptoki.Call) bool {
 		o, err := oaep(c)

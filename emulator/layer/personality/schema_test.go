@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/epsbench/epsbench/emulator/strictyaml/schematest"
+	"github.com/epsbench/epsbench/emulator/token"
 )
 
 func TestTheSchemaOfPersonalities(t *testing.T) {
@@ -48,7 +49,7 @@ func TestTheWordsOfTheSchema(t *testing.T) {
 		"type":   {d.Key.Properties["type"], words(keyTypes)},
 		"do":     {d.Then.Properties["do"], words(deeds)},
 		"says":   {d.Then.Properties["says"], words(says)},
-		"permit": {d.Then.Properties["permit"], slices.Sorted(slices.Values(permits))},
+		"permit": {d.Then.Properties["permit"], slices.Sorted(slices.Values(token.Permits))},
 	} {
 		var property struct {
 			Enum                 []string
