@@ -12,6 +12,7 @@ import (
 
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/layer/personality"
 	"github.com/epsbench/epsbench/emulator/token"
 	"github.com/epsbench/epsbench/reference"
 )
@@ -51,7 +52,10 @@ type slots struct {
 	whole cryptoki.Module            // otherwise: one library with all of them
 	ids   map[string]uint
 	of    *slots // whose tokens these are, for a second node
-	as    string // personality: what an emulator's token is to permit follows from it
+	// as is what the HSM behaves as, nil for itself; worn are the modules behind it, each
+	// once, since it remembers.
+	as   *personality.Personality
+	worn map[cryptoki.Module]cryptoki.Module
 	// permit is what a mutant's token lets through besides.
 	permit []string
 }
@@ -66,7 +70,7 @@ func openSlots(kind, dir, as string) (*slots, error) {
 	if err != nil || s.whole == nil {
 		return s, err
 	}
-	return s, s.initialise(s.whole)
+	return s, s.initialise(s.whole, slotNames...)
 }
 
 // reopenSlots finds the tokens that another process has made.
@@ -88,7 +92,13 @@ func reopenSlots(kind, dir, as string) (*slots, error) {
 
 // loadSlots loads the library, where the tokens are in one.
 func loadSlots(kind, dir, as string) (*slots, error) {
-	s := &slots{kind: kind, dir: dir, as: as, held: map[string]cryptoki.Module{}, ids: map[string]uint{}}
+	s := &slots{kind: kind, dir: dir, held: map[string]cryptoki.Module{}, ids: map[string]uint{}}
+	if as != "" {
+		var err error
+		if s.as, err = personality.Load(as); err != nil {
+			return nil, err
+		}
+	}
 	s.label = func(name string) string { return "epsbench-" + name }
 	path := kind
 	switch kind {
@@ -114,11 +124,15 @@ func loadSlots(kind, dir, as string) (*slots, error) {
 // beside gives a second set of tokens: in the same library, where there is one.
 func (s *slots) beside(dir string) (*slots, error) {
 	if s.whole == nil {
-		return openSlots(s.kind, dir, s.as)
+		t, err := openSlots(s.kind, dir, "")
+		if err == nil {
+			t.as = s.as
+		}
+		return t, err
 	}
 	t := &slots{kind: s.kind, dir: dir, as: s.as, ids: map[string]uint{}}
 	t.label = func(name string) string { return "epsbench-twin-" + name }
-	return t, t.initialise(s.whole)
+	return t, t.initialise(s.whole, slotNames...)
 }
 
 func exists(path string) bool {
@@ -140,13 +154,13 @@ func configureSoftHSM(dir string) error {
 }
 
 // initialise makes the tokens in free slots of a library.
-func (s *slots) initialise(m cryptoki.Module) error {
+func (s *slots) initialise(m cryptoki.Module, names ...string) error {
 	s.whole = m
 	err := initialised(m)
 	if err != nil {
 		return err
 	}
-	for _, name := range slotNames {
+	for _, name := range names {
 		if s.ids[name], err = makeToken(m, s.label(name)); err != nil {
 			return err
 		}
@@ -231,12 +245,8 @@ func (s *slots) module(name string) (cryptoki.Module, error) {
 	if m := s.held[name]; m != nil {
 		return m, nil
 	}
-	permit, err := permits(s.as)
-	if err != nil {
-		return nil, err
-	}
 	m, err := token.New(token.Config{
-		Dir: filepath.Join(s.dir, "token-"+name), Label: s.label(name), SOPIN: soPIN, UserPIN: userPIN, PINCost: 10, Permit: append(permit, s.permit...),
+		Dir: filepath.Join(s.dir, "token-"+name), Label: s.label(name), SOPIN: soPIN, UserPIN: userPIN, PINCost: 10, Permit: append(s.permits(), s.permit...),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
@@ -254,6 +264,7 @@ func (s *slots) release() error {
 			err = errors.Join(err, e)
 		}
 		delete(s.held, name)
+		delete(s.worn, m)
 	}
 	return err
 }

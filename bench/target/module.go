@@ -41,7 +41,7 @@ var ModuleNamed = run.Target{
 type alone struct {
 	slots    *slots
 	slot     conformance.Slot
-	label    string
+	serial   string                   // of the token: a slot's number may change
 	as       *personality.Personality // what it is said to be; nil: what it is
 	all      bool                     // every rule of it can hold: the module is its own, or a token of ours
 	identity conformance.Identity
@@ -72,37 +72,44 @@ func (a *alone) open(o run.Options, seams mutants.Seams) (err error) {
 	if err != nil {
 		return err
 	}
+	info, err := a.slot.Module.GetTokenInfo(a.slot.ID)
+	if err != nil {
+		return fmt.Errorf("C_GetTokenInfo: %w", err)
+	}
+	a.serial = info.SerialNumber
 	if a.slot.Module, err = a.slots.personified(a.slot.Module); err != nil {
 		return err
 	}
 	if seams.Module != nil {
 		a.slot.Module = seams.Module("suite", a.slot.Module)
 	}
-	if name := o.As; name != "" || o.Personality != "" {
-		if name == "" {
-			name = o.Personality
-		}
-		a.as, err = personality.Load(name)
+	if a.as = a.slots.as; o.As != "" {
+		a.as, err = personality.Load(o.As)
 	}
 	return err
 }
 
 // made takes a token that is made for the bench.
 func (a *alone) made(o run.Options, seams mutants.Seams) (err error) {
-	if a.slots, err = openSlots(o.HSM, o.Dir, o.Personality); err != nil {
+	if a.slots, err = loadSlots(o.HSM, o.Dir, o.Personality); err != nil {
 		return err
+	}
+	if a.slots.whole != nil {
+		if err := a.slots.initialise(a.slots.whole, "suite"); err != nil {
+			return err
+		}
 	}
 	a.slots.permit = seams.Permit
 	m, err := a.slots.module("suite")
 	if err != nil {
 		return err
 	}
-	a.label, a.all = a.slots.label("suite"), a.slots.whole == nil || o.As != ""
+	a.all = a.slots.whole == nil || o.As != ""
 	a.slot = conformance.Slot{Module: m, ID: a.slots.ids["suite"], PIN: userPIN, SOPIN: soPIN}
 	return initialised(m)
 }
 
-// found takes the token of a label in a library.
+// found takes a token that is there, by its slot or its label.
 func (a *alone) found(o run.Options) (err error) {
 	if a.slots, err = loadSlots(o.HSM, o.Dir, o.Personality); err != nil {
 		return err
@@ -117,19 +124,12 @@ func (a *alone) found(o run.Options) (err error) {
 	if err := initialised(a.slots.whole); err != nil {
 		return err
 	}
-	id, label := uint(0), o.Token
+	a.all, a.slot = o.As != "", conformance.Slot{Module: a.slots.whole, PIN: pin}
 	if o.Slot != nil {
-		var info pkcs11.TokenInfo
-		id = *o.Slot
-		info, err = a.slots.whole.GetTokenInfo(id)
-		label = info.Label
-	} else {
-		id, err = slotOf(a.slots.whole, label)
+		a.slot.ID = *o.Slot
+	} else if a.slot.ID, err = slotOf(a.slots.whole, o.Token); err != nil {
+		return &reference.Hint{Err: err, Text: "pkcs11-tool -L shows slots and labels"}
 	}
-	if err != nil {
-		return &reference.Hint{Err: fmt.Errorf("the token to judge: %w", err), Text: "pkcs11-tool -L shows slots and labels"}
-	}
-	a.label, a.all, a.slot = label, o.As != "", conformance.Slot{Module: a.slots.whole, ID: id, PIN: pin}
 	return a.stayIn()
 }
 
@@ -141,7 +141,7 @@ func (a *alone) stayIn() error {
 		return fmt.Errorf("C_OpenSession: %w", err)
 	}
 	if err := a.slot.Module.Login(sh, pkcs11.CKU_USER, a.slot.PIN); err != nil {
-		return &reference.Hint{Err: fmt.Errorf("C_Login to the token %q: %w", a.label, err), Text: "nothing else was tried; is it the user's PIN?"}
+		return &reference.Hint{Err: fmt.Errorf("C_Login to slot %d: %w", a.slot.ID, err), Text: "nothing else was tried; is it the user's PIN?"}
 	}
 	return nil
 }
@@ -190,11 +190,20 @@ func (a *alone) Close() error {
 
 // Slot is the module's token, also where it has another number since a C_Initialize.
 func (a *alone) Slot(context.Context) (conformance.Slot, error) {
-	var err error
-	if a.label != "" {
-		a.slot.ID, err = slotOf(a.slot.Module, a.label)
+	if info, err := a.slot.Module.GetTokenInfo(a.slot.ID); err == nil && info.SerialNumber == a.serial {
+		return a.slot, nil
 	}
-	return a.slot, err
+	ids, err := a.slot.Module.GetSlotList(true)
+	if err != nil {
+		return a.slot, fmt.Errorf("C_GetSlotList: %w", err)
+	}
+	for _, id := range ids {
+		if info, err := a.slot.Module.GetTokenInfo(id); err == nil && info.SerialNumber == a.serial {
+			a.slot.ID = id
+			return a.slot, nil
+		}
+	}
+	return a.slot, errors.New("the token that is judged has gone")
 }
 
 // Promised is the same token.
@@ -204,7 +213,7 @@ func (a *alone) Promises() ([]conformance.Promise, error) {
 	if a.as == nil {
 		return nil, nil
 	}
-	return Promises(a.as, a.all), nil
+	return promises(a.as, a.all), nil
 }
 
 // Strategies tries the operations of both servers.

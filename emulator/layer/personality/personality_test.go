@@ -232,3 +232,70 @@ func opened(t *testing.T, p *personality.Personality, o personality.Options) ses
 func is(err error, code uint) bool { return errors.Is(err, pkcs11.Error(code)) }
 
 func mechanism(m uint) []*pkcs11.Mechanism { return []*pkcs11.Mechanism{pkcs11.NewMechanism(m, nil)} }
+
+// What a rule can do that none of the package's own rules does: they are there for files.
+func TestWhatFilesCanDo(t *testing.T) {
+	secret := func(more ...*pkcs11.Attribute) []*pkcs11.Attribute {
+		return append([]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32)}, more...)
+	}
+	label := pkcs11.NewAttribute(pkcs11.CKA_LABEL, "mine")
+	wrapping := pkcs11.NewAttribute(pkcs11.CKA_WRAP, true)
+	generate := func(s session, temp []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+		return s.GenerateKey(s.sh, mechanism(pkcs11.CKM_AES_KEY_GEN), temp)
+	}
+	encrypt := func(s session, sensitive bool) error {
+		key, err := generate(s, secret(pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, true), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, sensitive)))
+		if err != nil {
+			return err
+		}
+		return s.EncryptInit(s.sh, mechanism(pkcs11.CKM_AES_ECB), key)
+	}
+	for name, tt := range map[string]struct {
+		rule string
+		try  func(s session) error
+		want uint
+	}{
+		"an attribute that is true": {"when: {function: [C_GenerateKey], true: CKA_WRAP}, then: {return: CKR_FUNCTION_FAILED}",
+			func(s session) error { _, err := generate(s, secret(wrapping)); return err }, pkcs11.CKR_FUNCTION_FAILED},
+		"one that is not there": {"when: {function: [C_GenerateKey], true: CKA_WRAP}, then: {return: CKR_FUNCTION_FAILED}",
+			func(s session) error { _, err := generate(s, secret()); return err }, pkcs11.CKR_OK},
+		"an attribute that is dropped": {"when: {function: [C_GenerateKey]}, then: {drop: [CKA_LABEL]}",
+			func(s session) error {
+				key, err := generate(s, secret(label))
+				if err != nil {
+					return err
+				}
+				got, err := s.GetAttributeValue(s.sh, key, []*pkcs11.Attribute{{Type: pkcs11.CKA_LABEL}})
+				if err == nil && len(got[0].Value) > 0 {
+					return pkcs11.Error(pkcs11.CKR_GENERAL_ERROR)
+				}
+				return nil
+			}, pkcs11.CKR_OK},
+		"a key of a type": {"when: {function: [C_EncryptInit], key: {type: aes}}, then: {return: CKR_FUNCTION_FAILED}",
+			func(s session) error { return encrypt(s, true) }, pkcs11.CKR_FUNCTION_FAILED},
+		"a key of another type": {"when: {function: [C_EncryptInit], key: {type: des3}}, then: {return: CKR_FUNCTION_FAILED}",
+			func(s session) error { return encrypt(s, true) }, pkcs11.CKR_OK},
+		"a key with an attribute that is false": {"when: {function: [C_EncryptInit], key: {false: CKA_SENSITIVE}}, then: {return: CKR_FUNCTION_FAILED}",
+			func(s session) error { return encrypt(s, false) }, pkcs11.CKR_FUNCTION_FAILED},
+		"a key where it is true": {"when: {function: [C_EncryptInit], key: {false: CKA_SENSITIVE}}, then: {return: CKR_FUNCTION_FAILED}",
+			func(s session) error { return encrypt(s, true) }, pkcs11.CKR_OK},
+		"sizes that it tells": {"when: {mechanism: [CKM_AES_ECB]}, then: {sizes: {min: 24, max: 32}}",
+			func(s session) error {
+				info, err := s.GetMechanismInfo(0, mechanism(pkcs11.CKM_AES_ECB))
+				if err == nil && (info.MinKeySize != 24 || info.MaxKeySize != 32) {
+					return pkcs11.Error(pkcs11.CKR_GENERAL_ERROR)
+				}
+				return err
+			}, pkcs11.CKR_OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := personality.Load(file(t, head+rule+tt.rule+"}\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tt.try(opened(t, p, personality.Options{})); tt.want == pkcs11.CKR_OK && got != nil || tt.want != pkcs11.CKR_OK && !is(got, tt.want) {
+				t.Errorf("got %v, want 0x%X", got, tt.want)
+			}
+		})
+	}
+}
