@@ -13,12 +13,10 @@ type Promise struct {
 	Observed   string // "CKR_ATTRIBUTE_TYPE_INVALID"
 }
 
-// Promiser is a target whose HSM is said to be a certain one.
+// Promiser is a ModuleHolder whose HSM is said to be a certain one.
 type Promiser interface {
 	// Promises are none where the HSM is what it is.
 	Promises() ([]Promise, error)
-	// Promised gives a token of that HSM, of which the suite may do what it likes.
-	Promised(ctx context.Context) (Slot, error)
 }
 
 // Strategy is how an operation of an EPS is done on a module.

@@ -81,6 +81,9 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 	return report.Assemble(in), nil
 }
 
+// suiteOfFaults is the suite that plays Options.Fault.
+const suiteOfFaults = "faults"
+
 // kind is what a target is.
 func (r Registry) kind(target string) conformance.Kind {
 	t, _ := r.Target(target) // an unknown one is refused when it is prepared
@@ -119,7 +122,7 @@ func (r Registry) Accepts(c Config) error {
 		return err
 	}
 	sel, err := r.selected(c.Focus)
-	if err == nil && c.Options.Fault != "" && len(sel.claims["faults"]) == 0 {
+	if err == nil && c.Options.Fault != "" && len(sel.claims[suiteOfFaults]) == 0 {
 		return &UsageError{fmt.Sprintf("--focus %s leaves out the family faults, and no other plays --fault %s", c.Focus, c.Options.Fault), "leave out one of the two"}
 	}
 	return err

@@ -206,9 +206,6 @@ func (a *alone) Slot(context.Context) (conformance.Slot, error) {
 	return a.slot, errors.New("the token that is judged has gone")
 }
 
-// Promised is the same token.
-func (a *alone) Promised(ctx context.Context) (conformance.Slot, error) { return a.Slot(ctx) }
-
 func (a *alone) Promises() ([]conformance.Promise, error) {
 	if a.as == nil {
 		return nil, nil

@@ -1,7 +1,6 @@
 package target
 
 import (
-	"context"
 	"sync"
 
 	"github.com/epsbench/epsbench/conformance"
@@ -66,9 +65,4 @@ func promises(p *personality.Personality, all bool) []conformance.Promise {
 		})
 	}
 	return out
-}
-
-// Promised gives a suite a token of its own behind the personality.
-func (s *system) Promised(ctx context.Context) (conformance.Slot, error) {
-	return s.Slot(ctx)
 }

@@ -6,7 +6,7 @@ import "github.com/epsbench/epsbench/conformance"
 // on, whoever has made the module. An EPS in front of a module is judged by what it makes of
 // it, so that all but the first are about a module that is judged by itself.
 var hsms = []conformance.Claim{
-	{ID: "HSM-named", Source: "seed 000 §2.2", Target: module, Family: "hsm", Status: auto, Needs: needs{conformance.CanPromise},
+	{ID: "HSM-named", Source: "seed 000 §2.2", Target: module, Family: "hsm", Status: auto, Needs: needs{conformance.CanPromise, conformance.CanCallModule},
 		Only: isNamed, Why: "the HSM is not said to be a certain one: see --personality and epsbench list personalities",
 		Title:  "An HSM that is said to be a certain one does what that one does.",
 		Method: "Each rule of the personality names a probe, a few calls of PKCS#11, and what it observes: a return value, attributes, sizes. A case is a rule; `epsbench list personalities --of NAME` has its source and how sure it is."},

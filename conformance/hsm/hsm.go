@@ -34,11 +34,10 @@ func specs(t conformance.Target) {
 
 // isNamed compares each promise with what its probe observes.
 func isNamed(ctx context.Context, t conformance.Target) {
-	p := t.(conformance.Promiser)
-	promises, err := p.Promises()
+	promises, err := t.(conformance.Promiser).Promises()
 	Expect(err).NotTo(HaveOccurred(), "what the HSM is said to do")
 	Expect(promises).NotTo(BeEmpty(), "an HSM that is said to be a certain one does something as no other")
-	slot, err := p.Promised(ctx)
+	slot, err := t.(conformance.ModuleHolder).Slot(ctx)
 	Expect(err).NotTo(HaveOccurred(), "a token of that HSM")
 	for _, promise := range promises {
 		conformance.Case(promise.ID, func() {
