@@ -17,6 +17,7 @@ type conn struct {
 	unix             *net.UnixConn
 	queue            *queue
 	records, needles atomic.Bool
+	held             func() int // ends what is played for this connection; of the reader
 
 	sending sync.Mutex // one line at a time
 }
@@ -38,6 +39,7 @@ func (c *conn) serve() {
 	if err := c.converse(); err != nil {
 		c.answer(reply{Error: fail(err)})
 	}
+	c.release()
 	c.queue.close()
 	<-events
 	c.unix.CloseWrite() // also where a child has the descriptor

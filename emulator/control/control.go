@@ -5,16 +5,20 @@
 // Start at New on the side of the emulator, and at Dial on the side of the bench. Both ends
 // are of one version of this program. A connection begins with a line from each side that
 // says so; then every line of the bench is a request, which is answered by a line in its
-// turn. Lines are JSON objects; what a side does not know it refuses.
+// turn. Lines are JSON objects; what a side does not know it refuses. What is held is played
+// until its connection ends; the last line then tells how many calls it has struck.
 //
 //	emulator  {"hello":"epsbench.control/1","pid":812,"needles":false}
 //	bench     {"hello":"epsbench.control/1"}
 //	bench     {"do":"play","scenario":"failover"}
 //	emulator  {"done":"play"}
+//	bench     {"do":"hold","scenario":"failover","seed":7}
+//	emulator  {"done":"hold"}
 //	bench     {"do":"records"}
 //	emulator  {"done":"records"}
 //	emulator  {"record":{"At":"…","Function":"C_Sign",…}}
 //	emulator  {"lost":{"records":3,"needles":0}}
+//	emulator  {"done":"hold","fired":2}
 //	emulator  {"error":{"code":"scenario","text":"no such fault scenario"}}
 //
 // Who may connect is decided by the kernel's word on the peer's uid: that of the emulator

@@ -68,19 +68,22 @@ func (h helloLine) check() error {
 // request is a line of the bench.
 type request struct {
 	Do       string `json:"do"`
-	Scenario string `json:"scenario,omitempty"` // of play: its name
-	YAML     string `json:"yaml,omitempty"`     // of play: or all of it
+	Scenario string `json:"scenario,omitempty"` // of play and hold: its name
+	YAML     string `json:"yaml,omitempty"`     // of play and hold: or all of it
+	Seed     uint64 `json:"seed,omitempty"`     // of hold
 }
 
 func (r request) check() error {
-	play := r.Do == "play"
+	play := r.Do == "play" || r.Do == "hold"
 	switch {
 	case requests[r.Do] == nil:
 		return fmt.Errorf("%w: do %.40q", ErrRequest, r.Do)
 	case play && (r.Scenario == "") == (r.YAML == ""):
-		return fmt.Errorf("%w: play wants scenario or yaml", ErrRequest)
+		return fmt.Errorf("%w: %s wants scenario or yaml", ErrRequest, r.Do)
 	case !play && (r.Scenario != "" || r.YAML != ""):
-		return fmt.Errorf("%w: only play has a scenario", ErrRequest)
+		return fmt.Errorf("%w: only play and hold have a scenario", ErrRequest)
+	case r.Do != "hold" && r.Seed != 0:
+		return fmt.Errorf("%w: only hold has a seed", ErrRequest)
 	}
 	return nil
 }
@@ -88,7 +91,7 @@ func (r request) check() error {
 // reply is a line of the emulator: one of an answer, an error, an event.
 type reply struct {
 	Done   string          `json:"done,omitempty"`  // the request that is answered
-	Fired  *int            `json:"fired,omitempty"` // of the request fired
+	Fired  *int            `json:"fired,omitempty"` // of the request fired, and of the end of hold
 	Error  *failure        `json:"error,omitempty"`
 	Record json.RawMessage `json:"record,omitempty"`
 	Needle *needleLine     `json:"needle,omitempty"`

@@ -12,6 +12,7 @@ var requests = map[string]func(*conn, request) reply{
 	"records": (*conn).wantRecords,
 	"needles": (*conn).wantNeedles,
 	"play":    (*conn).play,
+	"hold":    (*conn).hold,
 	"disarm":  (*conn).disarm,
 	"fired":   (*conn).fired,
 }
@@ -42,6 +43,28 @@ func (c *conn) play(r request) reply {
 		return reply{Error: fail(fmt.Errorf("%w: %w", ErrScenario, err))}
 	}
 	return reply{Done: r.Do}
+}
+
+// hold plays until the connection ends, so that nothing is left of a bench that dies.
+func (c *conn) hold(r request) reply {
+	s, err := find(r)
+	var end func() int
+	if err == nil {
+		end, err = c.server.faults.Hold(s, r.Seed)
+	}
+	if err != nil {
+		return reply{Error: fail(fmt.Errorf("%w: %w", ErrScenario, err))}
+	}
+	c.held = end
+	return reply{Done: r.Do}
+}
+
+// release ends what the connection holds, and tells how many calls it has struck.
+func (c *conn) release() {
+	if c.held != nil {
+		n := c.held()
+		c.answer(reply{Done: "hold", Fired: &n})
+	}
 }
 
 func find(r request) (*fault.Scenario, error) {

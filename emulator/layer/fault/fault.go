@@ -73,17 +73,29 @@ func wait(d time.Duration, end <-chan struct{}) {
 
 // Play puts s in the place of what was played, and begins it from its start.
 func (l *Layer) Play(s *Scenario) error {
-	now, err := l.begin(s)
+	_, err := l.Hold(s, l.seed)
+	return err
+}
+
+// Hold is Play with a seed of its own, for somebody who does not know what else is played:
+// end ends s alone, unless another has taken its place, and tells how many calls s has struck.
+func (l *Layer) Hold(s *Scenario, seed uint64) (end func() int, err error) {
+	p, err := begin(s, seed, l.now())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.put(now)
-	return nil
+	l.put(p)
+	return func() int {
+		if l.play.CompareAndSwap(p, nil) {
+			close(p.end)
+		}
+		return p.fired()
+	}, nil
 }
 
 // begin makes a script from its start.
-func (l *Layer) begin(s *Scenario) (*script, error) {
-	p := &script{end: make(chan struct{}), chance: rand.New(rand.NewPCG(l.seed, 0)), last: l.now(), outputs: map[cryptoki.Function][]byte{}}
+func begin(s *Scenario, seed uint64, now time.Time) (*script, error) {
+	p := &script{end: make(chan struct{}), chance: rand.New(rand.NewPCG(seed, 0)), last: now, outputs: map[cryptoki.Function][]byte{}}
 	named := map[string]*rule{}
 	for i := range s.Rules {
 		r, err := newRule(&s.Rules[i])
@@ -158,6 +170,17 @@ func (p *script) judge(c *cryptoki.Call, now time.Time) (struck *rule) {
 		struck.fired++
 	}
 	return struck
+}
+
+// fired tells how many calls the script has struck.
+func (p *script) fired() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, r := range p.rules {
+		n += r.fired
+	}
+	return n
 }
 
 // note remembers the keys that a later fault may put in each other's place.
