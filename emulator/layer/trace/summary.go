@@ -18,20 +18,29 @@ type Sum struct {
 	Most     time.Duration // 99 of 100 calls took no longer: p99
 }
 
-// Summary gives a Sum for each function called, the most called first.
-func Summary(records []Record) []Sum {
-	took := map[string][]time.Duration{}
-	failed := map[string]int{}
-	for _, r := range records {
-		took[r.Function] = append(took[r.Function], r.Took)
-		if r.Failed() {
-			failed[r.Function]++
-		}
+// Sums sums up calls as they come; the zero Sums is ready. It keeps eight bytes of each.
+type Sums struct {
+	took   map[string][]time.Duration
+	failed map[string]int
+}
+
+// Add counts a call.
+func (s *Sums) Add(r Record) {
+	if s.took == nil {
+		s.took, s.failed = map[string][]time.Duration{}, map[string]int{}
 	}
+	s.took[r.Function] = append(s.took[r.Function], r.Took)
+	if r.Failed() {
+		s.failed[r.Function]++
+	}
+}
+
+// List gives a Sum for each function called, the most called first.
+func (s *Sums) List() []Sum {
 	var out []Sum
-	for f, t := range took {
+	for f, t := range s.took {
 		slices.Sort(t)
-		out = append(out, Sum{f, len(t), failed[f], percentile(t, 50), percentile(t, 99)})
+		out = append(out, Sum{f, len(t), s.failed[f], percentile(t, 50), percentile(t, 99)})
 	}
 	slices.SortFunc(out, func(a, b Sum) int {
 		return cmp.Or(cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Function, b.Function))
