@@ -67,7 +67,7 @@ func (c *Client) Fired(ctx context.Context) (int, error) {
 
 // line is a connection of the bench.
 type line struct {
-	conn  net.Conn
+	conn  *net.UnixConn
 	in    *bufio.Scanner
 	hello helloLine
 	stop  func() bool // of the context
@@ -79,7 +79,7 @@ func (c *Client) connect(ctx context.Context) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", because(ctx, err))
 	}
-	l := &line{conn: conn, in: lines(conn), stop: context.AfterFunc(ctx, func() { conn.Close() })}
+	l := &line{conn: conn.(*net.UnixConn), in: lines(conn), stop: context.AfterFunc(ctx, func() { conn.Close() })}
 	if l.hello, err = greeting(l.in); err == nil {
 		err = l.write(helloLine{Hello: Version})
 	}
@@ -89,6 +89,10 @@ func (c *Client) connect(ctx context.Context) (*line, error) {
 	}
 	return l, nil
 }
+
+// finish says that nothing is asked any more. It fails where the emulator has ended; what it
+// has said by then can still be read.
+func (l *line) finish() { l.conn.CloseWrite() }
 
 func (l *line) close() {
 	l.stop()

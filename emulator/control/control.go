@@ -28,6 +28,8 @@ package control
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
 // Version is what both sides say first.
@@ -73,7 +75,15 @@ func (f *failure) err() error {
 	if !ok {
 		return fmt.Errorf("%w: error %q", ErrVersion, f.Code)
 	}
-	return &refusal{known, f.Text}
+	return &refusal{known, strings.Map(printable, f.Text)}
+}
+
+// printable keeps what a terminal would obey out of an error that somebody else has written.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // refusal is an error that the other side has put into words.

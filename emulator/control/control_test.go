@@ -159,6 +159,23 @@ func TestASubscriptionEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// What has been called when the bench stops is told.
+func TestABenchThatStops(t *testing.T) {
+	e := start(t, control.Options{})
+	s, seen := e.session(), 0
+	stream, err := e.dial().Records(t.Context(), func(trace.Record) { seen++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		e.GenerateRandom(s, 8)
+	}
+	stream.Stop()
+	if err := stream.Wait(); err != nil || seen != 1000 {
+		t.Errorf("%d seen, %v", seen, err)
+	}
+}
+
 func TestNeedles(t *testing.T) {
 	e := start(t, control.Options{UnsafeNeedles: true})
 	c := e.dial()

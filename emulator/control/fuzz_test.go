@@ -13,7 +13,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var r request
-		err := next(lines(strings.NewReader(text)), &r)
+		err := next(lines(strings.NewReader(text+"\n")), &r)
 		if err == nil {
 			err = r.check()
 		}
@@ -37,7 +37,7 @@ func FuzzReply(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var r reply
-		if err := next(lines(strings.NewReader(text)), &r); err != nil {
+		if err := next(lines(strings.NewReader(text+"\n")), &r); err != nil {
 			return
 		}
 		if r.Error != nil && r.Error.err() == nil {

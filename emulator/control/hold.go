@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"net"
 )
 
 // Plan is a scenario of faults with a seed.
@@ -36,9 +35,7 @@ type Held struct{ line *line }
 func (h *Held) End(ctx context.Context) (struck int, err error) {
 	defer h.line.close()
 	defer context.AfterFunc(ctx, func() { h.line.conn.Close() })()
-	if half, is := h.line.conn.(*net.UnixConn); is {
-		half.CloseWrite() // fails where the emulator has ended; what it has said can still be read
-	}
+	h.line.finish()
 	r, err := h.line.reply()
 	if err != nil {
 		return 0, because(ctx, err)

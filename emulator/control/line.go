@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,16 @@ const lineSize = 64 << 10
 func lines(r io.Reader) *bufio.Scanner {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, lineSize), MaxLine)
+	s.Split(whole)
 	return s
+}
+
+// whole splits into lines. What has no end was cut off, as its sender was killed: it is none.
+func whole(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	if atEOF && bytes.IndexByte(data, '\n') < 0 {
+		return len(data), nil, nil
+	}
+	return bufio.ScanLines(data, atEOF)
 }
 
 // next reads a line into v, which has no key that v has not, and wipes it.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
+	"time"
 
 	"github.com/epsbench/epsbench/emulator/layer/needle"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
@@ -41,6 +43,7 @@ func (c *Client) Needles(ctx context.Context, f func(needle.Needle)) (*Stream, e
 
 // Stream is a subscription.
 type Stream struct {
+	line *line
 	done chan struct{}
 	err  error // read after done
 
@@ -55,10 +58,19 @@ func (s *Stream) Lost() Lost {
 	return s.lost
 }
 
-// Wait waits for the end: nil when the emulator has ended it, or the context.
+// Wait waits for the end: nil when the emulator has ended it, Stop, or the context.
 func (s *Stream) Wait() error {
 	<-s.done
 	return s.err
+}
+
+// toLeave is how long a bench that leaves waits for the rest.
+const toLeave = 5 * time.Second
+
+// Stop ends the subscription: what has happened by now still comes, for five seconds at most.
+func (s *Stream) Stop() {
+	s.line.conn.SetReadDeadline(time.Now().Add(toLeave))
+	s.line.finish()
 }
 
 func (c *Client) stream(ctx context.Context, what string, event func(reply) error) (*Stream, error) {
@@ -70,11 +82,11 @@ func (c *Client) stream(ctx context.Context, what string, event func(reply) erro
 		l.close()
 		return nil, because(ctx, err)
 	}
-	s := &Stream{done: make(chan struct{})}
+	s := &Stream{line: l, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		defer l.close()
-		if err := s.read(l, event); ctx.Err() == nil && !errors.Is(err, io.EOF) {
+		if err := s.read(l, event); ctx.Err() == nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
 			s.err = err
 		}
 	}()

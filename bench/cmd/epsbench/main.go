@@ -42,6 +42,7 @@ type commands struct {
 	Eps       epsCommand       `cmd:"" passthrough:"" help:"Run an EPS, its administration or its phone: the program eps with the emulator built in."`
 	Report    reportCommand    `cmd:"" help:"Show a report, or compare two."`
 	Trace     traceCommand     `cmd:"" help:"Show the calls that a program made to its PKCS#11 token."`
+	Watch     watchCommand     `cmd:"" help:"Show the calls of a program to its PKCS#11 token while it runs, and have them fail."`
 	Child     childCommand     `cmd:"" hidden:"" help:"Do one job of a run; started by run and selfcheck."`
 	Crash     crashCommand     `cmd:"" help:"Kill servers in the middle of their work, many times, and say what is left."`
 	Server    serverCommand    `cmd:"" hidden:"" help:"Be one server of a target; started by a child that kills servers."`

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 			}
 			os.Exit(epsbench(r, os.Args[1:], os.Stdout, os.Stderr))
 		},
+		"emulated": emulated,
 		// exits CODE COMMAND… asks for an exact exit code, which testscript cannot.
 		"exits": exits,
 		// valid FILE checks a report against the schema.
