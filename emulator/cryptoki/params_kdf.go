@@ -23,15 +23,18 @@ type PBKDF2 struct {
 	Salt, Password []byte
 }
 
-// PBKDF2Parameter reads a raw CK_PKCS5_PBKD2_PARAMS2 or the older CK_PKCS5_PBKD2_PARAMS.
-// They differ in the last word alone, the password's length or a pointer to it, and nothing
-// says which is given: what is less than any address is a length, if one that is refused.
+// PBKDF2Parameter reads a raw CK_PKCS5_PBKD2_PARAMS2 or the older CK_PKCS5_PBKD2_PARAMS
+// (PKCS #11 v2.40 has both). They differ in the last word alone, the password's length or a
+// pointer to it, and nothing says which is given: what is less than any address is a length,
+// what is none that can be read is a length too, and both are refused if they are more than
+// maxPassword. So of all lengths that are refused, one is taken for another only where it is by
+// chance the address of a number up to maxPassword.
 func PBKDF2Parameter(m *pkcs11.Mechanism) (p PBKDF2, err error) {
 	w, err := readWords(m.Parameter, 72)
 	if err != nil || generator(m) != nil || w[0] != pkcs11.CKZ_SALT_SPECIFIED || w[3] == 0 || w[3] > maxIterations || w[6] != 0 {
 		return PBKDF2{}, invalidParameter
 	}
-	if w[8] >= lowestAddress {
+	if w[8] >= lowestAddress && readable(w[8]) {
 		length := *(*unsafe.Pointer)(unsafe.Pointer(&w[8]))
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(&w[8])), 8), unsafe.Slice((*byte)(length), 8))
 	}

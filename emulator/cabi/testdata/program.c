@@ -100,8 +100,14 @@ static void nonsense(void) {
 	CK_ULONG class = CKO_SECRET_KEY, type = CKK_GENERIC_SECRET, length = 16;
 	CK_ATTRIBUTE t[] = {{CKA_CLASS, &class, sizeof class}, {CKA_KEY_TYPE, &type, sizeof type}, {CKA_VALUE_LEN, &length, sizeof length}};
 	CK_MECHANISM kdf = {CKM_PKCS5_PBKD2, password, sizeof password};
-	CHECK(p->C_GenerateKey(s, &kdf, t, 3, &o) == CKR_MECHANISM_PARAM_INVALID);
+	CK_ULONG eight = 8, lengths[] = {1 << 20, 4 << 20, 1 << 30, (CK_ULONG)1 << 40, (CK_ULONG)-1};
+	for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) { // none is taken for the address of one
+		password[8] = lengths[i];
+		CHECK(p->C_GenerateKey(s, &kdf, t, 3, &o) == CKR_MECHANISM_PARAM_INVALID);
+	}
 	password[8] = 8;
+	OK(p->C_GenerateKey(s, &kdf, t, 3, &o));
+	password[8] = (CK_ULONG)&eight; // CK_PKCS5_PBKD2_PARAMS
 	OK(p->C_GenerateKey(s, &kdf, t, 3, &o));
 	CHECK(p->C_GenerateRandom(s, NULL, 5) == CKR_ARGUMENTS_BAD);
 	CHECK(p->C_GenerateRandom(s, b, (CK_ULONG)-1) != CKR_OK);
