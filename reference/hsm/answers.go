@@ -244,11 +244,11 @@ func (p *probe) wrapsToPeer() error {
 	if err != nil {
 		return err
 	}
-	blob, err := p.OAEPWrap(&p.test.PublicKey, p.OAEPSuite(), key)
+	blob, err := p.OAEPWrap(&p.peer.PublicKey, p.OAEPSuite(), key)
 	if err != nil {
 		return err
 	}
-	got, err := rsa.DecryptOAEP(p.OAEPSuite().hash(), nil, p.test, blob, nil)
+	got, err := rsa.DecryptOAEP(p.OAEPSuite().hash(), nil, p.peer, blob, nil)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 type probe struct {
 	*Session
 	mechanisms []uint
-	test       *rsa.PrivateKey // known to everybody; nothing but these questions uses it
+	test, peer *rsa.PrivateKey // known to everybody; nothing but these questions uses them
 	pair       Key             // its private half in the token, or that of a new pair
 	public     *rsa.PublicKey
 }
@@ -24,21 +24,36 @@ type probe struct {
 //go:embed probe.pem
 var testPair []byte
 
+// peerPair is another: a token may let no key wrap to a pair that decrypts.
+//
+//go:embed probe_peer.pem
+var peerPair []byte
+
 func newProbe(s *Session) (*probe, error) {
 	list, err := s.m.GetMechanismList(uint(s.h.slot.Load()))
 	if err != nil {
 		return nil, fmt.Errorf("C_GetMechanismList: %w", err)
 	}
-	block, _ := pem.Decode(testPair)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("read probe.pem: %w", err)
+	p := &probe{Session: s}
+	if p.test, err = readPair(testPair); err != nil {
+		return nil, err
 	}
-	p := &probe{Session: s, test: key.(*rsa.PrivateKey)}
+	if p.peer, err = readPair(peerPair); err != nil {
+		return nil, err
+	}
 	for _, m := range list {
 		p.mechanisms = append(p.mechanisms, m.Mechanism)
 	}
 	return p, nil
+}
+
+func readPair(file []byte) (*rsa.PrivateKey, error) {
+	block, _ := pem.Decode(file)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read a pair of the probe: %w", err)
+	}
+	return key.(*rsa.PrivateKey), nil
 }
 
 // close ends what the checks share; what is left goes with the Do.
