@@ -22,25 +22,27 @@ func TestWhatComesBackStaysSensitive(t *testing.T) {
 		check(g.t, err)
 		return h
 	}
-	other := func(g *ground, _ pkcs11.ObjectHandle) pkcs11.ObjectHandle {
+	twin := func(g *ground, _ pkcs11.ObjectHandle) pkcs11.ObjectHandle {
 		return g.create(secretKey(pkcs11.CKK_AES, key16, on(cU, pkcs11.CKA_SENSITIVE)))
 	}
 	for _, c := range []struct {
 		name   string
 		permit []string
+		value  []byte // of the wrapping key; it comes back from under key16
 		by     func(*ground, pkcs11.ObjectHandle) pkcs11.ObjectHandle
 		code   uint
 	}{
-		{"the wrapping key", nil, same, pkcs11.CKR_TEMPLATE_INCONSISTENT},
-		{"the wrapping key, which wraps no more", nil, wrapsNoMore, pkcs11.CKR_TEMPLATE_INCONSISTENT},
-		{"its copy", nil, copied, pkcs11.CKR_TEMPLATE_INCONSISTENT},
-		{"one that never wraps", nil, other, 0},
-		{"the wrapping key, where readable children are permitted", []string{token.PermitReadable}, same, 0},
+		{"the wrapping key", nil, key16, same, pkcs11.CKR_TEMPLATE_INCONSISTENT},
+		{"the wrapping key, which wraps no more", nil, key16, wrapsNoMore, pkcs11.CKR_TEMPLATE_INCONSISTENT},
+		{"its copy", nil, key16, copied, pkcs11.CKR_TEMPLATE_INCONSISTENT},
+		{"the same value, which has never wrapped as this object", nil, key16, twin, pkcs11.CKR_TEMPLATE_INCONSISTENT},
+		{"one that never wraps", nil, key32, twin, 0},
+		{"the wrapping key, where readable children are permitted", []string{token.PermitReadable}, key16, same, 0},
 	} {
 		m, err := token.New(token.Config{Label: "test", SOPIN: soPIN, UserPIN: userPIN, Permit: c.permit})
 		check(t, err)
 		g := loggedIn(t, m)
-		by := c.by(g, g.create(secretKey(pkcs11.CKK_AES, key16, on(cW, cU, pkcs11.CKA_SENSITIVE))))
+		by := c.by(g, g.create(secretKey(pkcs11.CKK_AES, c.value, on(cW, cU, pkcs11.CKA_SENSITIVE))))
 		aes := []*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES)}
 		back, err := g.UnwrapKey(g.s, kw, by, wrapped(key16, key32), aes)
 		check(t, err)

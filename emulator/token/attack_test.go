@@ -41,8 +41,8 @@ func TestConflictingUsages(t *testing.T) {
 		{"wrap, not any more, decrypt", []uint{W}, []step{{set, []*pkcs11.Attribute{off(W)}}, {set, on(D)}}},
 		{"wrap turned to decrypt in one call", []uint{W}, []step{{set, []*pkcs11.Attribute{off(W), attr(D, true)}}}},
 		{"a copy that decrypts", []uint{W}, []step{{copyOf, []*pkcs11.Attribute{off(W), attr(D, true)}}}},
-		{"a copy that gets a usage of its own", nil, []step{{copyOf, on(D)}}},
-		{"a copy without usages that gets one later", nil, []step{{copyOf, nil}, {set, on(D)}}},
+		{"a copy of a copy that decrypts", nil, []step{{copyOf, on(W)}, {copyOf, nil}, {set, on(D)}}},
+		{"unwrap and derive at once", []uint{U, pkcs11.CKA_DERIVE}, nil},
 		{"a copy of a copy that encrypts", []uint{U}, []step{{copyOf, []*pkcs11.Attribute{off(U)}}, {copyOf, on(E)}}},
 	} {
 		h, err := g.CreateObject(g.s, secretKey(pkcs11.CKK_AES, random(32), on(c.first...)))

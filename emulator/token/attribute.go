@@ -137,10 +137,10 @@ const (
 	fWrapWithTrusted
 	fAlwaysAuthenticate
 	fNoCheckValue // no attribute: the template passed CKA_CHECK_VALUE empty
-	fTwinned      // no attribute: a copy, or half of a generated pair
+	fSignedRaw    // no attribute: a signature by raw RSA was begun; in the past of a value alone
 	fPermissive   // no attribute: it may have usages that conflict, see Config.Permit
 
-	fUsage   = fEncrypt | fDecrypt | fWrap | fUnwrap
+	fUsage   = fEncrypt | fDecrypt | fWrap | fUnwrap | fDerive // those that can conflict
 	allFlags = fPermissive<<1 - 1
 )
 

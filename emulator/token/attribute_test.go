@@ -27,7 +27,8 @@ type made struct {
 // attributes and no others.
 func (g *ground) everyWay(more ...*pkcs11.Attribute) []made {
 	g.t.Helper()
-	wrapping := g.create(secretKey(pkcs11.CKK_AES, random(32), on(pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP, pkcs11.CKA_DERIVE)))
+	wrapping := g.create(secretKey(pkcs11.CKK_AES, random(32), on(pkcs11.CKA_WRAP, pkcs11.CKA_UNWRAP)))
+	base := g.create(secretKey(pkcs11.CKK_AES, random(32), on(pkcs11.CKA_DERIVE)))
 	inner := g.create(secretKey(pkcs11.CKK_AES, random(32), on(pkcs11.CKA_EXTRACTABLE)))
 	blob, err := g.WrapKey(g.s, plain(pkcs11.CKM_AES_KEY_WRAP), wrapping, inner)
 	check(g.t, err)
@@ -39,7 +40,7 @@ func (g *ground) everyWay(more ...*pkcs11.Attribute) []made {
 	check(g.t, err)
 	unwrapped, err := g.UnwrapKey(g.s, plain(pkcs11.CKM_AES_KEY_WRAP), wrapping, blob, template(class, typ))
 	check(g.t, err)
-	derived, err := g.derive(wrapping, random(32), template(class, typ, length)...)
+	derived, err := g.derive(base, random(32), template(class, typ, length)...)
 	check(g.t, err)
 	return []made{{"created", created}, {"generated", generated}, {"unwrapped", unwrapped}, {"derived", derived}}
 }

@@ -112,17 +112,15 @@ func (s *session) complete(d *draft, from origin, made uint, base *object, login
 		return 0, err
 	}
 	d.flags |= s.slot.token.permits.flags()
-	if err := d.ancestry(from, made, s.slot.token.permits.seen(base)); err != nil {
+	if err := d.ancestry(from, made, s.slot.seen(base, from)); err != nil {
 		return 0, err
 	}
 	o, err := d.finish()
 	if err != nil {
 		return 0, err
 	}
-	for _, handle := range d.within {
-		if err := s.remember(handle, o.flags&fUsage); err != nil {
-			return 0, err
-		}
+	if err := s.slot.comes(o, from); err != nil {
+		return 0, err
 	}
 	return s.add(o, login)
 }
@@ -208,8 +206,7 @@ func (t *Token) lookup(m []*pkcs11.Mechanism, op mechanism.Operation) (*mechanis
 	return spec, nil
 }
 
-// GenerateKeyPair is C_GenerateKeyPair. A public key that wraps beside a
-// private key that decrypts is the conflict of policy.go in two halves.
+// GenerateKeyPair is C_GenerateKeyPair.
 func (t *Token) GenerateKeyPair(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, public, private []*pkcs11.Attribute) (pkcs11.ObjectHandle, pkcs11.ObjectHandle, error) {
 	s, err := t.enter(sh)
 	if err != nil {
@@ -237,11 +234,6 @@ func (t *Token) GenerateKeyPair(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, 
 	}
 	pub.key = priv.key.PublicHalf()
 	priv.curveFrom(pub)
-	pub.flags |= fTwinned
-	priv.flags |= fTwinned
-	if pub.is(fWrap) {
-		priv.ever |= fUnwrap // what is wrapped for it is not to be signed raw either: see use
-	}
 	publicHandle, err := s.complete(pub, generated, spec.Type, nil, login)
 	if err != nil {
 		return 0, 0, err
@@ -262,9 +254,6 @@ func (s *session) mayPair(pub, priv *draft) error {
 	}
 	if pub.bits == 0 && pub.curve == nil {
 		return rv(pkcs11.CKR_TEMPLATE_INCOMPLETE)
-	}
-	if pub.is(fWrap) && priv.is(fDecrypt) && !s.slot.token.permits.conflicts {
-		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
 	return nil
 }
@@ -350,6 +339,9 @@ func (t *Token) WrapKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, wrapping
 		return nil, rv(pkcs11.CKR_KEY_HANDLE_INVALID)
 	}
 	if err := wrappable(o, by); err != nil {
+		return nil, err
+	}
+	if err := s.slot.remember(o, o.ever, false); err != nil { // it may come back
 		return nil, err
 	}
 	value, err := materialOf(o)

@@ -59,7 +59,12 @@ func (s *session) deriveSecret(spec *mechanism.Spec, base *object, m *pkcs11.Mec
 			clear(value)
 			return nil, nil, err
 		}
-		d.within = append(run.others, base.handle)
+		for _, b := range append(run.others, base) { // one of them may be the new key
+			if err := s.slot.remember(b, b.ever, false); err != nil {
+				clear(value)
+				return nil, nil, err
+			}
+		}
 	}
 	if d.length == 0 {
 		d.length = len(value)
@@ -78,8 +83,8 @@ func (s *session) deriveSecret(spec *mechanism.Spec, base *object, m *pkcs11.Mec
 type derivation struct {
 	s      *session
 	spec   *mechanism.Spec
-	base   *object // all of them, as one
-	others []uint  // handles of all but the first
+	base   *object   // all of them, as one
+	others []*object // all but the first
 }
 
 // derive gives what the mechanism makes; run.base is then what the child must answer to.
@@ -92,7 +97,7 @@ func (run *derivation) key(handle uint) (*mechanism.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	run.base, run.others = run.base.mixed(other), append(run.others, other.handle)
+	run.base, run.others = run.base.mixed(other), append(run.others, other)
 	return other.key, nil
 }
 

@@ -23,7 +23,6 @@ type draft struct {
 	length   int // CKA_VALUE_LEN, or none
 	bits     int // CKA_MODULUS_BITS
 	parts    mechanism.RSA
-	within   []uint      // handles of the keys that the key has in it
 	expected []attribute // to be compared with what the finished object has
 }
 

@@ -65,3 +65,13 @@ func (t *Token) Looks(template []*pkcs11.Attribute) (n int) {
 	t.objects.each(func(*object) { n++ })
 	return n
 }
+
+// Wrap is the flag of CKA_WRAP in a record of the past.
+const Wrap = uint32(fWrap)
+
+// TakeIn reads records of the past: bytes and values taken in.
+func TakeIn(records []byte) (read, values int, err error) {
+	p := newPast(make([]byte, keySize))
+	err = p.takeIn(records)
+	return int(p.read), len(p.had), err
+}

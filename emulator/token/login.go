@@ -65,7 +65,7 @@ func (sl *slot) removeAll() error {
 		return err
 	}
 	for _, file := range files {
-		if _, ok := parseName(file); ok {
+		if _, ok := parseName(file); ok || file == pastFile {
 			if err := sl.storage.remove(file); err != nil {
 				return err
 			}
@@ -249,6 +249,7 @@ func (t *Token) Login(sh pkcs11.SessionHandle, userType uint, PIN string) error 
 	}
 	sl.key = key
 	sl.setRole(who)
+	sl.past = sl.past.under(key)
 	if err := sl.trouble(sl.exclusively(sl.reload)); err != nil {
 		sl.logout()
 		return err

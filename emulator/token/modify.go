@@ -132,6 +132,9 @@ func (t *Token) SetAttributeValue(sh pkcs11.SessionHandle, oh pkcs11.ObjectHandl
 		if err != nil {
 			return err
 		}
+		if err := s.slot.gains(o, now); err != nil {
+			return err
+		}
 		if done, err := s.replace(o, now); done || err != nil {
 			return err
 		}
@@ -205,10 +208,7 @@ func (o *object) with(a []*pkcs11.Attribute, who role, why occasion) (*object, e
 	if err != nil {
 		return nil, err
 	}
-	if err := o.guarded(now, who); err != nil {
-		return nil, err
-	}
-	return now, o.settled(now, why)
+	return now, o.guarded(now, who)
 }
 
 // unchanged tells whether a value is what the object has: a copy may name it.
@@ -247,9 +247,7 @@ func (r *rule) permits(o *object, v []byte, who role, why occasion) error {
 	return nil
 }
 
-// CopyObject is C_CopyObject. The copy inherits every usage that the key has
-// ever had and gets no other, so that conflicts of policy.go cannot be built out
-// of two copies.
+// CopyObject is C_CopyObject.
 func (t *Token) CopyObject(sh pkcs11.SessionHandle, oh pkcs11.ObjectHandle, temp []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	s, err := t.enter(sh)
 	if err != nil {
@@ -269,12 +267,14 @@ func (t *Token) CopyObject(sh pkcs11.SessionHandle, oh pkcs11.ObjectHandle, temp
 		return 0, err
 	}
 	c.owner, c.name = nil, name{}
-	c.flags |= fTwinned
 	switch {
 	case c.is(fToken) && !s.rw:
 		return 0, rv(pkcs11.CKR_SESSION_READ_ONLY)
 	case c.is(fPrivate) && s.slot.role() != user:
 		return 0, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
+	}
+	if err := s.slot.gains(o, c); err != nil {
+		return 0, err
 	}
 	return s.add(c, login)
 }

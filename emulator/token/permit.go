@@ -6,7 +6,7 @@ import "fmt"
 // is known; most HSMs do not.
 const (
 	// PermitConflicts lets one key have usages that conflict: WRAP with DECRYPT, UNWRAP with
-	// ENCRYPT. An object that was made so keeps it.
+	// ENCRYPT or DERIVE, raw signatures with each of them. An object that was made so keeps it.
 	PermitConflicts = "conflicting-usages"
 	// PermitReadable lets a key be readable that is derived from one that is not, or unwrapped
 	// by one that wraps too.
@@ -46,11 +46,18 @@ func (p permits) flags() flags {
 }
 
 // seen is a base or unwrapping key as the rules about its children see it.
-func (p permits) seen(base *object) *object {
-	if !p.readable || base == nil || !base.is(fSensitive) {
+func (sl *slot) seen(base *object, from origin) *object {
+	if base == nil || !base.is(fSensitive) {
 		return base
 	}
-	open := *base
-	open.flags &^= fSensitive
-	return &open
+	now := *base
+	switch {
+	case sl.token.permits.readable:
+		now.flags &^= fSensitive
+	case from == unwrapped && base.kind() == secret && base.ever&fWrap == 0:
+		now.ever |= sl.had(base.key)
+	default:
+		return base
+	}
+	return &now
 }

@@ -8,11 +8,25 @@ import (
 	"github.com/epsbench/epsbench/emulator/mechanism"
 )
 
-// conflicts are usages that one key must never have together, not even one
-// after the other: with WRAP and DECRYPT any extractable key can be read, with
-// UNWRAP and ENCRYPT any known value becomes a key (Clulow 2003; Bortolozzo et
+// conflicts are usages that one key must never have together, not even one after the
+// other. With WRAP and DECRYPT any extractable key can be read; with UNWRAP and ENCRYPT,
+// or a derivation that encrypts, any known value becomes a key (Clulow 2003; Bortolozzo et
 // al., Tookan, 2010).
-var conflicts = []flags{fWrap | fDecrypt, fUnwrap | fEncrypt}
+var conflicts = []flags{fWrap | fDecrypt, fUnwrap | fEncrypt, fUnwrap | fDerive}
+
+// pairConflicts are those of an RSA pair, over both halves. Raw signing is decryption.
+var pairConflicts = []flags{fWrap | fDecrypt, fSignedRaw | fEncrypt, fSignedRaw | fWrap, fSignedRaw | fDecrypt, fSignedRaw | fUnwrap}
+
+// conflictsOf is nil where nothing that a key can do conflicts.
+func conflictsOf(o *object) []flags {
+	switch {
+	case o.kind() == secret:
+		return conflicts
+	case typeOf(o.kind(), o.keyType) == ofRSA:
+		return pairConflicts
+	}
+	return nil
+}
 
 // leastChild is the fewest bytes of a key derived from a sensitive one. Children of one
 // derivation that grow byte by byte each cost 256 guesses; the first has to cost too many
@@ -21,23 +35,7 @@ const leastChild = 14
 
 func (o *object) conflict() error {
 	o.ever |= o.flags & fUsage
-	if o.is(fPermissive) {
-		return nil
-	}
-	for _, pair := range conflicts {
-		if o.ever&pair == pair {
-			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
-		}
-	}
-	return nil
-}
-
-// settled tells whether a change leaves a key the usages that can conflict as they are,
-// where another object has the same key: what that one may do is not known here, so
-// a copy and half of a pair get no such usage that they did not have from the start.
-func (o *object) settled(now *object, why occasion) error {
-	gained := now.flags & fUsage &^ o.ever
-	if gained != 0 && !o.is(fPermissive) && (why == copying || o.is(fTwinned)) {
+	if !o.is(fPermissive) && clash(conflictsOf(o), o.ever) {
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
 	return nil
@@ -84,11 +82,10 @@ func (d *draft) ancestry(from origin, made uint, base *object) error {
 }
 
 // returned confines a key that comes back from under a key that may have wrapped it: what
-// was sensitive stays so, and what only trusted keys wrap, too. A copy does not know what
-// the key that it was made of has wrapped since.
+// was sensitive stays so, and what only trusted keys wrap, too.
 func (d *draft) returned(by *object) error {
 	var keeps flags
-	if by.is(fSensitive) && by.kind() == secret && (by.ever&fWrap != 0 || by.is(fTwinned)) {
+	if by.is(fSensitive) && by.kind() == secret && by.ever&fWrap != 0 {
 		keeps |= fSensitive
 	}
 	if by.is(fTrusted) {
@@ -115,45 +112,16 @@ func (o *object) guarded(now *object, who role) error {
 func (o *object) mixed(other *object) *object {
 	both := *o
 	const any = fSensitive | fWrapWithTrusted
-	both.ever = o.ever | other.ever
 	both.flags = o.flags&other.flags | (o.flags|other.flags)&any
 	return &both
 }
 
 // confined tells whether a derived key that has the base key in it is as hard to get out.
-// It may be the base key once more, so it counts as its copy where usages conflict.
 func (d *draft) confined(base *object) error {
-	d.ever |= base.ever
-	d.flags |= fTwinned
 	if d.is(fExtractable) && !base.is(fExtractable) || !d.is(fWrapWithTrusted) && base.is(fWrapWithTrusted) {
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
 	return nil
-}
-
-// remember has a key keep in mind a usage of another that has it in it, and may be the same
-// key once more: it counts as a usage that the first has had. What is itself a copy or a
-// half cannot tell its others, so nothing made of it gets a usage that it never had.
-func (s *session) remember(handle uint, usage flags) error {
-	for {
-		o := s.object(pkcs11.ObjectHandle(handle))
-		switch {
-		case o == nil:
-			return rv(pkcs11.CKR_KEY_HANDLE_INVALID)
-		case usage&^o.ever == 0:
-			return nil
-		case o.is(fTwinned):
-			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
-		}
-		now := *o
-		now.ever |= usage
-		if err := now.conflict(); err != nil {
-			return err
-		}
-		if done, err := s.replace(o, &now); done || err != nil {
-			return err
-		}
-	}
 }
 
 // under adds the template of an unwrapping or base key to the caller's. Both

@@ -78,11 +78,33 @@ func TestRawSignaturesReadNoWrappedKey(t *testing.T) {
 		wants(t, "with padding", g.SignInit(g.s, plain(pkcs11.CKM_SHA256_RSA_PKCS), private), 0)
 		check(t, extended(g).SessionCancel(g.s, ^uint(0)))
 	}
-	_, private := g.rsaPair(on(cW), on(cS))
-	wants(t, "its public half wraps", g.SignInit(g.s, plain(pkcs11.CKM_RSA_X_509), private), pkcs11.CKR_MECHANISM_INVALID)
-	_, private = g.rsaPair(nil, on(cS))
-	check(t, g.SignInit(g.s, plain(pkcs11.CKM_RSA_X_509), private))
-	_, err := g.Sign(g.s, []byte("data"))
-	check(t, err)
-	wants(t, "UNWRAP for it later", g.SetAttributeValue(g.s, private, on(cU)), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	for _, usage := range []uint{cW, cE} {
+		_, private := g.rsaPair(on(usage), on(cS))
+		wants(t, "its public half wraps or encrypts", g.SignInit(g.s, plain(pkcs11.CKM_RSA_X_509), private), pkcs11.CKR_MECHANISM_INVALID)
+	}
+}
+
+// Once a raw signature is begun, no key of the pair wraps, unwraps, encrypts or decrypts.
+func TestRawSignaturesAreRemembered(t *testing.T) {
+	g := memoryToken(t)
+	public, private := g.rsaPair(nil, on(cS))
+	check(t, g.SignInit(g.s, plain(pkcs11.CKM_RSA_X_509), must(g.CopyObject(g.s, private, nil))))
+	for name, err := range map[string]error{
+		"UNWRAP":                     g.SetAttributeValue(g.s, private, on(cU)),
+		"DECRYPT":                    g.SetAttributeValue(g.s, private, on(cD)),
+		"ENCRYPT of the public half": g.SetAttributeValue(g.s, public, on(cE)),
+		"a copy with UNWRAP":         second(g.CopyObject(g.s, private, on(cU))),
+		"the public half, once more": second(g.publicAgain(public, cW)),
+	} {
+		wants(t, name, err, pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	wants(t, "the public half, to verify", second(g.publicAgain(public, pkcs11.CKA_VERIFY)), 0)
+	wants(t, "another signature", g.SignInit(g.session(), plain(pkcs11.CKM_RSA_X_509), private), 0)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -25,13 +25,15 @@ type slot struct {
 	storage  storage
 	card     *card  // nil: not initialised
 	key      []byte // of the token, while somebody is logged in
+	past     *past
 	sessions map[uint]*session
 	records  map[[idSize]byte]*object // token objects in sight
 	older    map[[idSize]byte][]name  // versions that a replaced object has left in storage
 }
 
 func (t *Token) openSlot(id uint, dir string) (*slot, error) {
-	sl := &slot{token: t, id: id, sessions: map[uint]*session{}, records: map[[idSize]byte]*object{}, older: map[[idSize]byte][]name{}}
+	sl := &slot{token: t, id: id, sessions: map[uint]*session{}, records: map[[idSize]byte]*object{}, older: map[[idSize]byte][]name{},
+		past: newPast(randomBytes(keySize))}
 	if dir == "" {
 		sl.storage = &memory{files: map[string][]byte{}}
 		return sl, nil
@@ -150,7 +152,7 @@ func (sl *slot) newest(files []string) (map[[idSize]byte]name, error) {
 	newest := map[[idSize]byte]name{}
 	for _, file := range files {
 		n, ok := parseName(file)
-		if !ok && file != cardFile {
+		if !ok && file != cardFile && file != pastFile {
 			return nil, fmt.Errorf("%s: not a file of a token", file)
 		}
 		if !ok {
@@ -270,6 +272,7 @@ func (sl *slot) logout() {
 
 func (sl *slot) forgetAll() {
 	sl.logout()
+	sl.past = newPast(randomBytes(keySize))
 	for _, o := range sl.records {
 		sl.drop(o)
 	}

@@ -28,6 +28,10 @@ type storage interface {
 	write(file string, content []byte) error
 	// remove takes a file away, durably. A missing one is no error.
 	remove(file string) error
+	// extend writes records to a file that only grows, at its end: in place of what a killed
+	// process has left of one. They survive SIGKILL. grown gives all from there on.
+	extend(file string, end int64, records []byte) error
+	grown(file string, from int64) ([]byte, error)
 	// list names the files.
 	list() ([]string, error)
 	// changed tells whether another process has changed something since the
@@ -68,6 +72,10 @@ func (m *memory) remove(file string) error {
 	delete(m.files, file)
 	return nil
 }
+
+// The token has the records itself.
+func (m *memory) extend(string, int64, []byte) error  { return nil }
+func (m *memory) grown(string, int64) ([]byte, error) { return nil, nil }
 
 func (m *memory) list() ([]string, error) {
 	m.mu.Lock()
@@ -234,6 +242,37 @@ func (d *directory) remove(file string) error {
 		return err
 	}
 	return d.sync()
+}
+
+// extend does not wait for the disk: session keys would wait for it with every use.
+func (d *directory) extend(file string, end int64, records []byte) error {
+	f, err := os.OpenFile(filepath.Join(d.path, file), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(records, end)
+	return errors.Join(err, f.Close())
+}
+
+func (d *directory) grown(file string, from int64) ([]byte, error) {
+	path := filepath.Join(d.path, file)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() <= from:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case info.Size() > maxPast*recordSize || !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a file of this token", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	more := make([]byte, info.Size()-from)
+	_, err = io.ReadFull(io.NewSectionReader(f, from, info.Size()-from), more)
+	return more, err
 }
 
 // sync makes the directory's entries durable.

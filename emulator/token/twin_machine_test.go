@@ -7,12 +7,16 @@ import (
 
 	"github.com/miekg/pkcs11"
 	"pgregory.net/rapid"
+
+	"github.com/epsbench/epsbench/emulator/token"
 )
 
 // Any sequence of calls has the same answers on this token and on SoftHSM. What
 // the rows of TestAsSoftHSM name as different is not drawn, or is one of equals.
 func TestSequencesAsSoftHSM(t *testing.T) {
-	here, there := memoryToken(t), softHSM(t)
+	m, err := token.New(token.Config{Label: "test", SOPIN: soPIN, UserPIN: userPIN, Permit: []string{token.PermitConflicts}})
+	check(t, err)
+	here, there := loggedIn(t, m), softHSM(t)
 	rapid.Check(t, func(r *rapid.T) {
 		m := &machine{tokens: both[*ground]{here.anew(t), there.anew(t)}}
 		m.sessions = []both[pkcs11.SessionHandle]{{m.tokens.here.s, m.tokens.there.s}}

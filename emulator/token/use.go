@@ -7,8 +7,7 @@ import (
 )
 
 // use finds a mechanism and a key that may do op together. It is the one place
-// where usage attributes are asked. No key signs raw that may have unwrapped: that
-// would read what was wrapped for it.
+// where usage attributes are asked.
 func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism.Operation, usage flags) (*mechanism.Spec, *object, error) {
 	spec, err := s.slot.token.lookup(m, op)
 	if err != nil {
@@ -24,7 +23,7 @@ func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism
 		return nil, nil, rv(pkcs11.CKR_KEY_TYPE_INCONSISTENT)
 	case !key.is(usage):
 		return nil, nil, rv(pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED)
-	case !key.allows(spec.Type), spec.Raw() && op&(mechanism.Sign|mechanism.SignRecover) != 0 && key.ever&(fDecrypt|fUnwrap) != 0:
+	case !key.allows(spec.Type):
 		return nil, nil, rv(pkcs11.CKR_MECHANISM_INVALID)
 	case key.key == nil:
 		return nil, nil, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
@@ -33,8 +32,17 @@ func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism
 	case !spec.Fits(key.key):
 		return nil, nil, rv(pkcs11.CKR_KEY_SIZE_RANGE)
 	}
+	if spec.Raw() && op&(mechanism.Sign|mechanism.SignRecover) != 0 {
+		if err := s.slot.remember(key, key.ever|fSignedRaw, true); err != nil {
+			return nil, nil, asKey(rawNames, err)
+		}
+	}
 	return spec, key, spec.Check(m[0])
 }
+
+// rawNames: a key that has unwrapped or decrypted has no raw signatures, which would do
+// both.
+var rawNames = map[rv]rv{pkcs11.CKR_TEMPLATE_INCONSISTENT: pkcs11.CKR_MECHANISM_INVALID}
 
 // PKCS #11 has names of their own for faults of a wrapping or unwrapping key.
 var (

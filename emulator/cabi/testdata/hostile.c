@@ -196,7 +196,7 @@ static void need(CK_RV rv, const char *missing) {
 
 // fresh sees to sessions and keys that the next calls can work with.
 static void fresh(void) {
-	CK_BBOOL yes = CK_TRUE;
+	CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 	CK_ULONG n = 32;
 	CK_MECHANISM aes = {CKM_AES_KEY_GEN, NULL, 0}, generic = {CKM_GENERIC_SECRET_KEY_GEN, NULL, 0};
 	static const CK_ULONG usages[3][2] = {{CKA_ENCRYPT, CKA_DECRYPT}, {CKA_WRAP, CKA_UNWRAP}, {CKA_SIGN, CKA_VERIFY}};
@@ -205,7 +205,7 @@ static void fresh(void) {
 	CK_RV rv = p->C_Login(sessions[0], CKU_USER, (CK_BYTE *)"123456", 6);
 	need(rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv, "no login");
 	for (int i = 0; i < 16; i++) {
-		CK_ATTRIBUTE t[] = {{usages[i % 3][0], &yes, 1}, {usages[i % 3][1], &yes, 1}, {CKA_EXTRACTABLE, &yes, 1}, {CKA_DERIVE, &yes, 1}, {CKA_VALUE_LEN, &n, sizeof n}};
+		CK_ATTRIBUTE t[] = {{usages[i % 3][0], &yes, 1}, {usages[i % 3][1], &yes, 1}, {CKA_EXTRACTABLE, &yes, 1}, {CKA_DERIVE, i % 3 == 1 ? &no : &yes, 1}, {CKA_VALUE_LEN, &n, sizeof n}};
 		need(p->C_GenerateKey(sessions[i % 2], i % 3 < 2 ? &aes : &generic, t, 5, &objects[i]), "no key");
 	}
 }
