@@ -29,7 +29,7 @@ var hsms = []conformance.Claim{
 	alone("random", conformance.Must, "Random numbers do not begin anew.",
 		"C_GenerateRandom after each of two C_Initialize."),
 	alone("usages", conformance.Should, "No key has usages that together read any other (Clulow 2003, Bortolozzo et al. 2010).",
-		"A key with WRAP and DECRYPT, and one with UNWRAP and ENCRYPT, is generated."),
+		"A key with WRAP and DECRYPT, and one with UNWRAP and ENCRYPT, is generated; a wrapped key is unwrapped twice, with one of the two usages each time."),
 	alone("children", conformance.Should, "No readable key is derived from a sensitive one.",
 		"A key is derived by encrypting known data, with CKA_SENSITIVE false, and read."),
 	alone("check-value", conformance.Should, "A secret can be kept without a check value that tells of it.",

@@ -89,6 +89,22 @@ func unwrapTampered(b *bench, _ []string) string {
 	return code(err)
 }
 
+// unwrapTwice makes two keys of one blob, each with a usage of its own.
+func unwrapTwice(b *bench, args []string) string {
+	kek, blob, failure := b.blob()
+	if failure != "" {
+		return failure
+	}
+	as := func(usage string) error {
+		_, err := b.take(kek, blob, attr(pkcs11.CKA_SENSITIVE, true), attr(named(cryptoki.AttributeNamed, usage), true))
+		return err
+	}
+	if err := as(args[0]); err != nil {
+		return failed("a key with "+args[0], err)
+	}
+	return code(as(args[1]))
+}
+
 // decryptTampered flips a bit of a text that opens without that.
 func decryptTampered(b *bench, _ []string) string {
 	key, err := b.aes(pkcs11.CKA_ENCRYPT, pkcs11.CKA_DECRYPT)

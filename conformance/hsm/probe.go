@@ -55,6 +55,7 @@ func init() {
 		"unwrap-length":      {args: 1, run: unwrapLength},
 		"unwrapped-length":   {args: 0, run: unwrappedLength},
 		"unwrap-tampered":    {args: 0, run: unwrapTampered},
+		"unwrap-twice":       {args: 2, run: unwrapTwice},
 		"decrypt-tampered":   {args: 0, run: decryptTampered},
 		"hmac":               {args: 2, run: hmacKey},
 		"rsa":                {args: 2, run: rsaStart},
