@@ -53,6 +53,33 @@ func (i *interrupted) lock() (func(), error) {
 // turn lets f check PINs too: it would wait for ever for the call that it interrupts.
 func (i *interrupted) turn() (func(), error) { return func() {}, nil }
 
+// BeforeChange has f run once before the nth change of slot 0's storage from now.
+func (t *Token) BeforeChange(nth int, f func()) {
+	t.slots[0].storage = &changing{storage: t.slots[0].storage, left: nth, f: f}
+}
+
+type changing struct {
+	storage
+	left int
+	f    func()
+}
+
+func (c *changing) count() {
+	if c.left--; c.left == 0 {
+		c.f()
+	}
+}
+
+func (c *changing) write(file string, content []byte) error {
+	c.count()
+	return c.storage.write(file, content)
+}
+
+func (c *changing) remove(file string) error {
+	c.count()
+	return c.storage.remove(file)
+}
+
 // Looks counts the objects of slot 0 that a search compares.
 func (t *Token) Looks(template []*pkcs11.Attribute) (n int) {
 	var want []attribute

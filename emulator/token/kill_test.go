@@ -24,19 +24,21 @@ import (
 const victimVariable = "EPSBENCH_TOKEN_VICTIM"
 
 // job is what a victim does: the steps of a history from a number on, or so many
-// guesses at the PIN.
+// guesses at the PIN, or a deed until it has made so many changes.
 type job struct {
 	Dir     string
 	Seed    uint64
 	From    int
 	Guesses int
+	Deed    string
+	Changes int
 }
 
 // history is a sequence of changes that its seed determines: the one who kills
 // knows what the killed one was at.
 type history struct {
 	seed uint64
-	key  map[string]string // CKA_ID by label
+	key  map[string]string // CKA_ID of keys and certificates by label
 	PIN  string
 	done int
 }
@@ -68,7 +70,7 @@ func (h *history) next() step {
 	}
 	switch n := r.IntN(10); {
 	case n < 4 || label == "":
-		return step{"create", fmt.Sprint("key ", h.done), ""}
+		return step{"create", fmt.Sprint("object ", h.done), ""}
 	case n < 7:
 		return step{"change", label, fmt.Sprint("id ", h.done)}
 	case n < 9:
@@ -102,6 +104,9 @@ func (h *history) carryOut(g *ground) error {
 	s := h.next()
 	switch s.do {
 	case "create":
+		if h.done%3 == 0 {
+			return second(g.CreateObject(g.s, certificate(s.label)))
+		}
 		return second(g.CreateObject(g.s, secretKey(pkcs11.CKK_AES, valueOf(s.label),
 			append(on(pkcs11.CKA_TOKEN, pkcs11.CKA_EXTRACTABLE), attr(pkcs11.CKA_LABEL, s.label)))))
 	case "change":
@@ -112,7 +117,13 @@ func (h *history) carryOut(g *ground) error {
 	return g.SetPIN(g.s, h.PIN, s.new)
 }
 
-// valueOf is the value of the key of that label.
+// certificate is a template of the certificate of that label.
+func certificate(label string) []*pkcs11.Attribute {
+	return append(on(pkcs11.CKA_TOKEN), attr(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE), attr(pkcs11.CKA_CERTIFICATE_TYPE, pkcs11.CKC_X_509),
+		attr(pkcs11.CKA_LABEL, label), attr(pkcs11.CKA_SUBJECT, "subject"), attr(pkcs11.CKA_VALUE, valueOf(label)))
+}
+
+// valueOf is the value of the key or certificate of that label.
 func valueOf(label string) []byte { return []byte(hash(label, 0)) }
 
 func (g *ground) named(label string) pkcs11.ObjectHandle {
@@ -140,6 +151,9 @@ func victim(encoded string) int {
 	}
 	if j.Guesses > 0 {
 		return guess(g, j.Guesses)
+	}
+	if j.Deed != "" {
+		return die(m, g, j)
 	}
 	h := newHistory(j.Seed)
 	for h.done < j.From {
