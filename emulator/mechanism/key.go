@@ -4,7 +4,10 @@ import (
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/binary"
 	"sync/atomic"
 
 	"github.com/miekg/pkcs11"
@@ -22,6 +25,13 @@ type Key struct {
 	block atomic.Pointer[cipher.Block]
 	gcm   atomic.Pointer[cipher.AEAD]
 	pads  [hashes]atomic.Pointer[pads]
+	name  atomic.Pointer[name]
+}
+
+// name is a Name and what it was made under.
+type name struct {
+	under *[32]byte
+	name  uint64
 }
 
 // NewSecret takes over the value of a secret key.
@@ -71,6 +81,24 @@ func (k *Key) Size() int {
 		return k.public.N.BitLen()
 	}
 	return len(k.value)
+}
+
+// Name tells values apart without telling them: the first 8 bytes of the HMAC-SHA-256,
+// under a secret of the caller's, of a secret value or of the modulus of an RSA pair.
+func (k *Key) Name(under *[32]byte) uint64 {
+	if n := k.name.Load(); n != nil && n.under == under {
+		return n.name
+	}
+	mac := hmac.New(sha256.New, under[:])
+	if k.public != nil {
+		mac.Write([]byte("RSA "))
+		mac.Write(k.public.N.Bytes())
+	} else {
+		mac.Write(k.value)
+	}
+	n := &name{under, binary.BigEndian.Uint64(mac.Sum(nil))}
+	k.name.Store(n)
+	return n.name
 }
 
 // aes is the expanded AES key.

@@ -98,7 +98,8 @@ const Wrap = uint32(fWrap)
 
 // TakeIn reads records of the past: bytes and values taken in.
 func TakeIn(records []byte) (read, values int, err error) {
-	p := newPast(make([]byte, keySize))
+	var p past
+	p.begin(make([]byte, keySize))
 	err = p.takeIn(records)
 	return int(p.read), len(p.had), err
 }

@@ -1,14 +1,13 @@
 package token
 
 import (
-	"bytes"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/miekg/pkcs11"
 
@@ -20,14 +19,11 @@ import (
 // twice, or leaves and comes back, is one key (Delaune, Kremer, Steel 2010; Tookan 2010).
 // It grows by a record for each value with such a usage, and never shrinks.
 type past struct {
-	key  []byte // names the values
-	had  map[valueName]flags
-	read int64 // bytes of the file in had
+	mu   sync.Mutex
+	key  *[keySize]byte   // under which the values are named
+	had  map[uint64]flags // by mechanism.Key.Name: two values with one name are refused too much
+	read int64            // bytes of the file in had
 }
-
-// valueName stands for the value of a key. Two values with one name would only be
-// refused more than they should.
-type valueName uint64
 
 const (
 	pastFile   = "past"
@@ -35,33 +31,29 @@ const (
 	maxPast    = 1 << 22 // values
 )
 
-func newPast(tokenKey []byte) *past {
+// begin is for another token key. Before the first login, which gives it, there is nothing
+// to keep apart: a program then has but what it has brought in clear.
+func (p *past) begin(tokenKey []byte) {
 	key, err := hkdf.Expand(sha256.New, tokenKey, "epsbench past 1", keySize)
-	return &past{key: must(key, err), had: map[valueName]flags{}}
-}
-
-// under is the past of the token with that key: p itself, if it is. Before the first login
-// there is nothing to keep apart: a program then has but what it has brought in clear.
-func (p *past) under(tokenKey []byte) *past {
-	if own := newPast(tokenKey); !bytes.Equal(own.key, p.key) {
-		return own
+	now := [keySize]byte(must(key, err))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.key == nil || *p.key != now {
+		p.key, p.had, p.read = &now, map[uint64]flags{}, 0
 	}
-	return p
 }
 
-// name is that of a secret value, or of an RSA pair.
-func (p *past) name(k *mechanism.Key) valueName {
-	mac := hmac.New(sha256.New, p.key)
-	if k.Public() != nil {
-		mac.Write([]byte("pair "))
-		mac.Write(k.Public().N.Bytes())
-	} else {
-		mac.Write(k.Value())
+// catchUp takes in what other processes have added.
+func (p *past) catchUp(s storage) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	more, err := s.grown(pastFile, p.read)
+	if err != nil {
+		return err
 	}
-	return valueName(binary.BigEndian.Uint64(mac.Sum(nil)))
+	return p.takeIn(more)
 }
 
-// takeIn adds records of the file.
 func (p *past) takeIn(records []byte) error {
 	for len(records) >= recordSize {
 		if len(p.had) >= maxPast {
@@ -71,29 +63,21 @@ func (p *past) takeIn(records []byte) error {
 		if usages == 0 || usages&^(fUsage|fSignedRaw) != 0 {
 			return errors.New(pastFile + ": usages that no key has")
 		}
-		p.had[valueName(binary.BigEndian.Uint64(records))] |= usages
+		p.had[binary.BigEndian.Uint64(records)] |= usages
 		records, p.read = records[recordSize:], p.read+recordSize
 	}
 	return nil // what is left is half a record of a process that was killed
 }
 
-// catchUp takes in what other processes have added.
-func (sl *slot) catchUp() error {
-	more, err := sl.storage.grown(pastFile, sl.past.read)
-	if err != nil {
-		return err
-	}
-	return sl.past.takeIn(more)
-}
-
-// had tells the usages that keys of that value have had: all, where that cannot be told.
-func (sl *slot) had(k *mechanism.Key) flags {
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
-	if sl.trouble(sl.catchUp()) != nil {
+// of tells the usages that keys of that value have had: all, where that cannot be told.
+func (sl *slot) of(k *mechanism.Key) flags {
+	p := &sl.past
+	if sl.trouble(p.catchUp(sl.storage)) != nil {
 		return fUsage
 	}
-	return sl.past.had[sl.past.name(k)]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.had[k.Name(p.key)]
 }
 
 // remember adds usages to the past of an object's value. With ask they must not conflict
@@ -106,36 +90,47 @@ func (sl *slot) remember(o *object, usages flags, ask bool) error {
 	if o.key == nil {
 		return rv(pkcs11.CKR_USER_NOT_LOGGED_IN) // its value is still sealed
 	}
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
-	add := func() error { return sl.add(sl.past.name(o.key), usages, rivals, ask) }
-	if sl.past.had[sl.past.name(o.key)]&usages == usages {
-		return add() // nothing to write, and no news from other processes
+	if !ask {
+		rivals = nil
 	}
-	return sl.inStep(func() error {
-		if err := sl.catchUp(); err != nil {
-			return err
-		}
-		return add()
-	})
-}
-
-func (sl *slot) add(name valueName, usages flags, rivals []flags, ask bool) error {
-	had := sl.past.had[name]
-	switch {
-	case ask && clash(rivals, had|usages):
-		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
-	case had|usages == had:
-		return nil
-	case len(sl.past.had) >= maxPast:
-		return rv(pkcs11.CKR_DEVICE_MEMORY)
-	}
-	r := binary.BigEndian.AppendUint64(nil, uint64(name))
-	r = binary.BigEndian.AppendUint32(r, uint32(usages))
-	if err := sl.storage.extend(pastFile, sl.past.read, r); err != nil {
+	if done, err := sl.past.judge(o.key, usages, rivals); done {
 		return err
 	}
-	return sl.past.takeIn(r)
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	return sl.inStep(func() error { return sl.past.add(sl.storage, o.key, usages, rivals) })
+}
+
+// judge is done where the usages conflict with the past, or are in it.
+func (p *past) judge(k *mechanism.Key, usages flags, rivals []flags) (done bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	had := p.had[k.Name(p.key)]
+	if clash(rivals, had|usages) {
+		return true, rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	}
+	return had|usages == had, nil
+}
+
+// add judges with what other processes have added in sight, and adds. No other writes now.
+func (p *past) add(s storage, k *mechanism.Key, usages flags, rivals []flags) error {
+	if err := p.catchUp(s); err != nil {
+		return err
+	}
+	if done, err := p.judge(k, usages, rivals); done {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.had) >= maxPast {
+		return rv(pkcs11.CKR_DEVICE_MEMORY)
+	}
+	r := binary.BigEndian.AppendUint64(nil, k.Name(p.key))
+	r = binary.BigEndian.AppendUint32(r, uint32(usages))
+	if err := s.extend(pastFile, p.read, r); err != nil {
+		return err
+	}
+	return p.takeIn(r)
 }
 
 // gains judges the usages that an object gets by a change or in a copy.

@@ -50,14 +50,15 @@ func (sl *slot) seen(base *object, from origin) *object {
 	if base == nil || !base.is(fSensitive) {
 		return base
 	}
-	now := *base
-	switch {
-	case sl.token.permits.readable:
-		now.flags &^= fSensitive
-	case from == unwrapped && base.kind() == secret && base.ever&fWrap == 0:
-		now.ever |= sl.had(base.key)
-	default:
-		return base
+	if sl.token.permits.readable {
+		open := *base
+		open.flags &^= fSensitive
+		return &open
 	}
-	return &now
+	if from == unwrapped && base.kind() == secret && base.ever&fWrap == 0 && sl.of(base.key)&fWrap != 0 {
+		wraps := *base
+		wraps.ever |= fWrap
+		return &wraps
+	}
+	return base
 }

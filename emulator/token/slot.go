@@ -20,20 +20,20 @@ type slot struct {
 	logins atomic.Uint64 // how often somebody logged in or out, times 4, plus the role
 	index  index
 	out    atomic.Bool // the token has been taken out
+	past   past
 
 	mu       sync.Mutex // guards what follows
 	storage  storage
 	card     *card  // nil: not initialised
 	key      []byte // of the token, while somebody is logged in
-	past     *past
 	sessions map[uint]*session
 	records  map[[idSize]byte]*object // token objects in sight
 	older    map[[idSize]byte][]name  // versions that a replaced object has left in storage
 }
 
 func (t *Token) openSlot(id uint, dir string) (*slot, error) {
-	sl := &slot{token: t, id: id, sessions: map[uint]*session{}, records: map[[idSize]byte]*object{}, older: map[[idSize]byte][]name{},
-		past: newPast(randomBytes(keySize))}
+	sl := &slot{token: t, id: id, sessions: map[uint]*session{}, records: map[[idSize]byte]*object{}, older: map[[idSize]byte][]name{}}
+	sl.past.begin(randomBytes(keySize))
 	if dir == "" {
 		sl.storage = &memory{files: map[string][]byte{}}
 		return sl, nil
@@ -272,7 +272,7 @@ func (sl *slot) logout() {
 
 func (sl *slot) forgetAll() {
 	sl.logout()
-	sl.past = newPast(randomBytes(keySize))
+	sl.past.begin(randomBytes(keySize))
 	for _, o := range sl.records {
 		sl.drop(o)
 	}
