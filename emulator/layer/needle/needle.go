@@ -23,7 +23,8 @@ import (
 
 // Knower is a token that tells what its keys are, sensitive ones too. No HSM is one.
 type Knower interface {
-	// UnsafeValue gives a copy of the value of a secret key, nil for any other object.
+	// UnsafeValue gives a copy of what is secret of a secret or private key, nil for any other
+	// object.
 	UnsafeValue(sh pkcs11.SessionHandle, o pkcs11.ObjectHandle) []byte
 }
 
@@ -31,6 +32,7 @@ type Knower interface {
 type Needle struct {
 	From  string // the function that it passed through: "C_UnwrapKey"
 	Key   uint   // the handle of the key that it is of; 0 for what was decrypted
+	Label string // CKA_LABEL of the template that made the key; not told by a control socket
 	value []byte
 }
 
@@ -98,6 +100,7 @@ var looks = map[string]func(*layer, *cryptoki.Call){
 	"C_CreateObject":      (*layer).created,
 	"C_CopyObject":        (*layer).made,
 	"C_GenerateKey":       (*layer).made,
+	"C_GenerateKeyPair":   (*layer).paired,
 	"C_UnwrapKey":         (*layer).made,
 	"C_DeriveKey":         (*layer).made,
 	"C_GetAttributeValue": (*layer).read,
@@ -124,34 +127,46 @@ func (l *layer) created(c *cryptoki.Call) {
 	}
 	for _, a := range c.Template {
 		if a != nil && a.Type == pkcs11.CKA_VALUE {
-			l.keep(c, c.Made, bytes.Clone(a.Value))
+			l.keep(c, c.Made, "", bytes.Clone(a.Value))
 		}
 	}
 }
 
-func (l *layer) made(c *cryptoki.Call) {
-	if l.knower != nil {
-		l.keep(c, c.Made, l.knower.UnsafeValue(c.Session, c.Made))
+func (l *layer) made(c *cryptoki.Call) { l.know(c, c.Made, c.Template) }
+
+// paired is of the private half.
+func (l *layer) paired(c *cryptoki.Call) { l.know(c, c.Made2, c.Template2) }
+
+func (l *layer) know(c *cryptoki.Call, key pkcs11.ObjectHandle, template []*pkcs11.Attribute) {
+	if l.knower == nil {
+		return
 	}
+	label := ""
+	for _, a := range template {
+		if a != nil && a.Type == pkcs11.CKA_LABEL {
+			label = string(a.Value)
+		}
+	}
+	l.keep(c, key, label, l.knower.UnsafeValue(c.Session, key))
 }
 
 func (l *layer) read(c *cryptoki.Call) {
 	for _, a := range c.Attributes {
 		if a != nil && a.Type == pkcs11.CKA_VALUE {
-			l.keep(c, c.Object, bytes.Clone(a.Value))
+			l.keep(c, c.Object, "", bytes.Clone(a.Value))
 		}
 	}
 	for _, v := range c.Values {
 		if v.Type == pkcs11.CKA_VALUE && !v.Unavailable {
-			l.keep(c, c.Object, bytes.Clone(v.Value))
+			l.keep(c, c.Object, "", bytes.Clone(v.Value))
 		}
 	}
 }
 
-func (l *layer) decrypted(c *cryptoki.Call) { l.keep(c, 0, bytes.Clone(c.Out)) }
+func (l *layer) decrypted(c *cryptoki.Call) { l.keep(c, 0, "", bytes.Clone(c.Out)) }
 
-func (l *layer) keep(c *cryptoki.Call, key pkcs11.ObjectHandle, value []byte) {
+func (l *layer) keep(c *cryptoki.Call, key pkcs11.ObjectHandle, label string, value []byte) {
 	if len(value) >= Shortest {
-		l.sink(Of(c.Function.String(), uint(key), value))
+		l.sink(Needle{From: c.Function.String(), Key: uint(key), Label: label, value: value})
 	}
 }

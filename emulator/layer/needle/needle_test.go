@@ -101,6 +101,29 @@ func TestATokenThatKnowsTellsEveryKeyItMakes(t *testing.T) {
 	}
 }
 
+func TestThePrivateHalfOfAPairIsToldByItsName(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		m, sh, got := open(t, closed)
+		_, private, err := m.GenerateKeyPair(sh, mech(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil),
+			[]*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, 1024), pkcs11.NewAttribute(pkcs11.CKA_LABEL, "public half")},
+			[]*pkcs11.Attribute{
+				pkcs11.NewAttribute(pkcs11.CKA_LABEL, "pair"), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, false),
+				pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, true), pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, true)})
+		must(t, err)
+		if closed {
+			if len(*got) != 0 {
+				t.Errorf("a module that tells nothing has told %v", *got)
+			}
+			continue
+		}
+		exponent, err := m.GetAttributeValue(sh, private, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_PRIVATE_EXPONENT, nil)})
+		must(t, err)
+		if n := (*got)[0]; len(*got) != 1 || n.Label != "pair" || n.Key != uint(private) || !bytes.Equal(n.Value(), exponent[0].Value) {
+			t.Errorf("got %v", *got)
+		}
+	}
+}
+
 func TestOfAnyModuleWhatPassesInClearIsKept(t *testing.T) {
 	m, sh, got := open(t, true)
 	k := key(t, m, sh, false)
