@@ -27,43 +27,60 @@ type Place struct {
 // Hunt looks for many needles at once. Every pattern is at least as long as a head.
 type Hunt struct {
 	patterns []pattern
-	heads    map[uint64][]pattern
-	starts   [1 << 16]bool // of the heads' first two bytes: spares most look-ups
+	first    map[uint64]int32 // by its head, the newest pattern
+	next     []int32          // by pattern, the next older one of the same head; none: -1
+	starts   [1 << 16]bool    // of the heads' first two bytes: spares most look-ups
 }
 
 const head = 8 // bytes
 
 // For makes a hunt for needles.
 func For(needles ...Needle) *Hunt {
-	h := &Hunt{heads: map[uint64][]pattern{}}
-	seen := map[string]bool{}
+	h := &Hunt{first: map[uint64]int32{}}
 	for _, n := range needles {
 		for _, p := range n.patterns() {
-			if seen[string(p.text)] {
-				continue // in both alphabets of base64
+			if !h.has(p) { // base64 may be the same in both alphabets
+				h.add(p)
 			}
-			seen[string(p.text)] = true
-			first := binary.LittleEndian.Uint64(p.text)
-			h.heads[first] = append(h.heads[first], p)
-			h.starts[uint16(first)] = true
-			h.patterns = append(h.patterns, p)
 		}
 	}
 	return h
 }
 
+func (h *Hunt) add(p pattern) {
+	start := binary.LittleEndian.Uint64(p.text)
+	older := int32(-1)
+	if i, ok := h.first[start]; ok {
+		older = i
+	}
+	h.first[start] = int32(len(h.patterns))
+	h.starts[uint16(start)] = true
+	h.patterns, h.next = append(h.patterns, p), append(h.next, older)
+}
+
+func (h *Hunt) has(p pattern) bool {
+	i, ok := h.first[binary.LittleEndian.Uint64(p.text)]
+	for ; ok && i >= 0; i = h.next[i] {
+		if bytes.Equal(h.patterns[i].text, p.text) {
+			return true
+		}
+	}
+	return false
+}
+
 // in gives the patterns that are in data, each once.
-func (h *Hunt) in(data []byte) []pattern {
-	var found []pattern
-	seen := map[string]bool{}
-	for i := 0; i+head <= len(data); i++ {
-		first := binary.LittleEndian.Uint64(data[i:])
-		if !h.starts[uint16(first)] {
+func (h *Hunt) in(data []byte) []*pattern {
+	var found []*pattern
+	seen := make([]bool, len(h.patterns))
+	for at := 0; at+head <= len(data); at++ {
+		start := binary.LittleEndian.Uint64(data[at:])
+		if !h.starts[uint16(start)] {
 			continue
 		}
-		for _, p := range h.heads[first] {
-			if p.at(data, i) && !seen[string(p.text)] {
-				seen[string(p.text)] = true
+		i, ok := h.first[start]
+		for ; ok && i >= 0; i = h.next[i] {
+			if p := &h.patterns[i]; !seen[i] && p.at(data, at) {
+				seen[i] = true
 				found = append(found, p)
 			}
 		}
@@ -71,7 +88,7 @@ func (h *Hunt) in(data []byte) []pattern {
 	return found
 }
 
-func (p pattern) at(data []byte, i int) bool {
+func (p *pattern) at(data []byte, i int) bool {
 	if !bytes.HasPrefix(data[i:], p.text) {
 		return false
 	}
@@ -81,9 +98,8 @@ func (p pattern) at(data []byte, i int) bool {
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-// planted is a copy of data with every pattern in it, spread over its length.
-func (h *Hunt) planted(data []byte) []byte {
-	out := make([]byte, 0, len(data)+64*len(h.patterns))
+// planted appends to out a copy of data with every pattern in it, spread over its length.
+func (h *Hunt) planted(out, data []byte) []byte {
 	from := 0
 	for i, p := range h.patterns {
 		to := len(data) * (i + 1) / (len(h.patterns) + 1)
@@ -115,9 +131,11 @@ func (h *Hunt) ExpectNothing(places []Place) {
 	Expect(places).NotTo(BeEmpty(), "nowhere to look")
 	size := 0
 	var finds []string
+	var planted []byte
 	for _, p := range places {
 		size += len(p.Data)
-		Expect(h.in(h.planted(p.Data))).To(HaveLen(len(h.patterns)), "patterns found again after they were planted in a copy of %s", p.Name)
+		planted = h.planted(planted[:0], p.Data)
+		Expect(h.in(planted)).To(HaveLen(len(h.patterns)), "patterns found again after they were planted in a copy of %s", p.Name)
 		for _, f := range h.in(p.Data) {
 			finds = append(finds, fmt.Sprintf("%s in %s", f, p.Name))
 		}

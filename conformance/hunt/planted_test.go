@@ -80,7 +80,7 @@ func TestPlantedIsFound(t *testing.T) {
 	h := For(Bytes("C", drawn(64, 4)), Digits("registration code", "83920174655"), Bytes("imported seed", drawn(20, 5)))
 	for _, n := range []int{0, 1, 100, 1 << 20} {
 		data := drawn(n, 6)
-		if got := h.in(h.planted(data)); len(got) != len(h.patterns) {
+		if got := h.in(h.planted(nil, data)); len(got) != len(h.patterns) {
 			t.Errorf("%d of %d patterns in %d bytes", len(got), len(h.patterns), n)
 		}
 		if got := h.in(data); len(got) != 0 {
