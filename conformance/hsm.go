@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
@@ -31,6 +32,45 @@ type HSMAttribute struct {
 	Value string
 	Len   int
 }
+
+// HSMKeys tells the clear value of every key that the target's servers have had their HSMs
+// make or take, since these were initialised. No HSM does: it is one that stands in for it.
+type HSMKeys interface {
+	// Keys are those so far, each value once for each way that it came and each name; the
+	// values are copies, which the caller clears. Where there were more than the target
+	// keeps it is an error.
+	Keys() ([]HSMKey, error)
+}
+
+// HSMKey is a key with its clear value, which it does not show.
+type HSMKey struct {
+	Slot  string // "eps" or "authserver"
+	From  string // the call that the value came by: "C_UnwrapKey"
+	Label string // of a permanent key; empty: it lives no longer than its session
+	value []byte
+}
+
+// NewHSMKey takes over the value.
+func NewHSMKey(slot, from, label string, value []byte) HSMKey {
+	return HSMKey{slot, from, label, value}
+}
+
+// Value is the clear value: of a private RSA key its exponent.
+func (k HSMKey) Value() []byte { return k.value }
+
+// Clear overwrites the value.
+func (k HSMKey) Clear() { clear(k.value) }
+
+// String shows everything but the value.
+func (k HSMKey) String() string {
+	if k.Label != "" {
+		return k.Label + " of " + k.Slot
+	}
+	return "a key of " + k.Slot + " by " + k.From
+}
+
+// Format keeps every verb from the value.
+func (k HSMKey) Format(s fmt.State, _ rune) { fmt.Fprint(s, k.String()) }
 
 // HSMObjects opens a session of its own on the target's tokens: "eps" and "authserver".
 type HSMObjects interface {

@@ -54,6 +54,7 @@ const (
 	CanRestart    Capability = "restart"     // Restarter
 	CanTraceHSM   Capability = "hsm-trace"   // HSMTracer
 	CanSeeObjects Capability = "hsm-objects" // HSMObjects
+	CanTellKeys   Capability = "hsm-keys"    // HSMKeys
 	CanTwin       Capability = "second-eps"  // Twin
 	CanReadAudit  Capability = "audit-read"  // Auditor
 	CanTapPlugin  Capability = "plugin-tap"  // PluginTap

@@ -21,6 +21,9 @@ import (
 // for suites that need a token of their own.
 var slotNames = []string{"eps", "authserver", "suite"}
 
+// emulated is the kind of HSM that is the emulator, in this process.
+const emulated = "emulator"
+
 // PINs of tokens that live as long as a run.
 const (
 	soPIN   = "epsbench-so-pin"
@@ -102,7 +105,7 @@ func loadSlots(kind, dir, as string) (*slots, error) {
 	s.label = func(name string) string { return "epsbench-" + name }
 	path := kind
 	switch kind {
-	case "emulator":
+	case emulated:
 		return s, nil
 	case "softhsm":
 		var err error

@@ -19,7 +19,7 @@ func (s *system) Node(ctx context.Context) (conformance.Target, error) {
 // nodeLike starts a node that differs in its configuration.
 func (s *system) nodeLike(ctx context.Context, change func(*system)) (*system, error) {
 	n := &system{
-		options: s.options, dir: s.dir, name: s.name, profile: s.profile, seams: s.seams, clock: s.clock, log: s.log, trace: s.trace,
+		options: s.options, dir: s.dir, name: s.name, profile: s.profile, seams: s.seams, clock: s.clock, log: s.log, trace: s.trace, sight: s.sight,
 		slots: s.slots.shared(), node: fmt.Sprintf("eps-%d", len(s.twins)+2),
 	}
 	n.iterations.Store(s.iterations.Load())

@@ -72,6 +72,7 @@ type system struct {
 	clock      *clock
 	log        *journal
 	trace      *trace.Recorder
+	sight      *sight // nil: nothing is told of keys
 	slots      *slots
 	openSlots  func() (*slots, error)
 	openStores func(ctx context.Context, kind, dir string) (*stores, error)
@@ -115,6 +116,9 @@ var capabilities = conformance.Capabilities{
 func open(ctx context.Context, o run.Options, name string, p reference.Profile) (*system, error) {
 	s := &system{options: o, dir: o.Dir, name: name, profile: p, clock: &clock{}, log: &journal{}, trace: &trace.Recorder{}}
 	s.openSlots = func() (*slots, error) { return openSlots(o.HSM, o.Dir, o.Personality) }
+	if o.HSM == emulated {
+		s.sight = newSight()
+	}
 	return s, s.open(ctx)
 }
 
@@ -156,6 +160,7 @@ func (s *system) prepare(ctx context.Context) (err error) {
 	if s.slots, err = s.openSlots(); err != nil {
 		return err
 	}
+	s.slots.permit = s.seams.Permit
 	open := openStores
 	if s.openStores != nil {
 		open = s.openStores
@@ -223,6 +228,9 @@ func (s *system) Close() error {
 		err = errors.Join(err, s.stores.drop(ctx))
 		s.stores = nil
 	}
+	if s.node == "" { // it sees for the nodes beside it
+		s.sight.clear()
+	}
 	return err
 }
 
@@ -257,10 +265,11 @@ func (s *system) Twin(ctx context.Context) (conformance.Target, error) {
 }
 
 // Capabilities are all that a server in this process can offer. The literal profile has no
-// activation.
+// activation, and keys are told of the emulator alone.
 func (s *system) Capabilities() conformance.Capabilities {
 	offered := maps.Clone(capabilities)
 	offered[conformance.CanActivate] = s.profile != reference.Literal
+	offered[conformance.CanTellKeys] = s.sight != nil && s.divided == nil
 	return offered
 }
 

@@ -42,6 +42,9 @@ func TestReferenceFromEnrolmentToOTP(t *testing.T) {
 			s := openReference(t, o)
 			ctx := t.Context()
 			grant, pin := provision(t, s, "alice")
+			if _, err := s.Keys(); (err == nil) != (name == "emulator") || s.Capabilities()[conformance.CanTellKeys] != (err == nil) {
+				t.Errorf("keys of the HSM: %v", err)
+			}
 
 			otp, err := grant.OTP(pin, grant.Counter)
 			if err != nil {
@@ -162,6 +165,9 @@ func TestTheEPSOnEachPersonality(t *testing.T) {
 			}
 			s := openReference(t, o)
 			grant, pin := provision(t, s, "alice")
+			if keys := mustTell(t, s.sight); !has(keys, "eps", "MK-DBK") || !has(keys, "authserver", "ASK") {
+				t.Errorf("of %d keys some that there are were not told", len(keys))
+			}
 			otp, err := grant.OTP(pin, grant.Counter)
 			if err != nil {
 				t.Fatal(err)

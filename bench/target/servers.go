@@ -29,15 +29,18 @@ func (s *system) address(listener string) string { return cmp.Or(s.fixed[listene
 // short enough for some 50 codes at once.
 var guesses = conformance.GuessingLimits{Rate: 20, Burst: 20, Validity: 12 * time.Hour}
 
-// openHSM logs in to a token, with the trace next to it and a mutant's layer before that.
+// openHSM logs in to a token, with what sees its keys and the trace next to it and a mutant's
+// layer before that.
 func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.HSM, error) {
-	m, err := s.slots.module(slot)
+	behind, err := s.slots.module(slot)
 	if err != nil {
 		return nil, err
 	}
-	if m, err = s.slots.personified(m); err != nil {
+	m, err := s.slots.personified(behind)
+	if err != nil {
 		return nil, err
 	}
+	m = s.sight.before(slot, m, behind)
 	if s.breaks != nil {
 		if m, err = s.breaks.before(slot, m); err != nil {
 			return nil, err
