@@ -49,7 +49,7 @@ func isOwn(c conformance.Claim) bool {
 func TestEveryClaimIsHere(t *testing.T) {
 	var seeds, rfcs []string
 	for _, c := range catalogue.All() {
-		switch _, refines := refined(c.ID); {
+		switch _, _, refines := refined(c.ID); {
 		case strings.HasPrefix(c.ID, "RFC"):
 			rfcs = append(rfcs, c.ID)
 		case attack.MatchString(c.ID):
@@ -86,33 +86,40 @@ var source = func() *regexp.Regexp {
 	return regexp.MustCompile(`^(` + text + `|` + known + `(, ` + known + `)*)$`)
 }()
 
-// statistics are the last words of rows that judge a claim of the sources by statistics:
-// such a verdict, which may be that the power was short, is kept apart from exact ones. The
-// rest of the id is the claim.
-var statistics = []string{"-digits", "-times"}
-
-func refined(id string) (claim string, ok bool) {
-	for _, word := range statistics {
-		if claim, ok = strings.CutSuffix(id, word); ok {
-			return claim, true
-		}
-	}
-	return "", false
+// refinements are the last words of rows that judge a claim of the sources by other means
+// beside the exact ones: statistics, whose verdict may be that the power was short, and the
+// clear values of keys, which few HSMs tell. The rest of the id is the claim.
+var refinements = map[string]refinement{
+	"-digits": {"Statistics", conformance.Full}, "-times": {"Statistics", conformance.Full}, "-values": {"Values", ""},
 }
 
-// A row of statistics stands on a claim of the same source, says so, and is judged in
-// profile full only.
-func TestStatisticsRefineAClaim(t *testing.T) {
+type refinement struct {
+	says    string // its method begins so
+	profile conformance.Profile
+}
+
+func refined(id string) (claim string, by refinement, ok bool) {
+	for word, by := range refinements {
+		if claim, ok = strings.CutSuffix(id, word); ok {
+			return claim, by, true
+		}
+	}
+	return "", refinement{}, false
+}
+
+// A row that refines stands on a claim of the same source, and says so; statistics are judged
+// in profile full only.
+func TestRefinementsStandOnAClaim(t *testing.T) {
 	for _, c := range catalogue.All() {
-		id, ok := refined(c.ID)
+		id, by, ok := refined(c.ID)
 		if !ok {
 			continue
 		}
 		base, found := catalogue.Find(id)
-		if !found || base.Source != c.Source || base.Target != c.Target || c.Profile != conformance.Full {
+		if !found || base.Source != c.Source || base.Target != c.Target || c.Profile != by.profile {
 			t.Errorf("%s: %s of %s, profile %q; refines %s of %s", c.ID, c.Target, c.Source, c.Profile, id, base.Source)
 		}
-		if !strings.HasPrefix(c.Method, "Statistics on "+id+". ") {
+		if !strings.HasPrefix(c.Method, by.says+" on "+id+". ") {
 			t.Errorf("%s does not say what it refines", c.ID)
 		}
 	}

@@ -50,15 +50,20 @@ func answers(w *world) {
 	})
 }
 
-// again is the answer to the enrolment of a user who has a token, by the bank's routes
-// whose documented body names one.
+// again is the answer to the enrolment of a user who has a token.
 func (w *world) again(ctx context.Context, u *user) []byte {
+	GinkgoHelper()
+	return w.named(ctx, "bank", u)
+}
+
+// named is what a surface answers about a user by those routes whose documented body names one.
+func (w *world) named(ctx context.Context, of string, u *user) []byte {
 	GinkgoHelper()
 	var told []byte
 	for _, surface := range w.Target.(conformance.Listeners).Surfaces() {
 		for _, r := range surface.Routes {
 			var body map[string]any
-			if r.Safe || surface.Name != "bank" || json.Unmarshal(r.Body, &body) != nil || body["user"] == nil {
+			if r.Safe || surface.Name != of || json.Unmarshal(r.Body, &body) != nil || body["user"] == nil {
 				continue
 			}
 			body["service"], body["user"] = u.Service, u.Name

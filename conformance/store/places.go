@@ -65,16 +65,31 @@ func (u *user) codes() []hunt.Needle {
 	return []hunt.Needle{hunt.Digits("registration code", u.Digits())}
 }
 
-// keys are TOK, C, KEK and what the phone's session was made of.
+// keys are those that the phone knows, and what else must be nowhere.
 func (u *user) keys() []hunt.Needle {
 	all := slices.Clone(u.more)
+	for _, k := range u.phoneKeys() {
+		all = append(all, hunt.Bytes(k.name, k.value))
+	}
+	return all
+}
+
+// phoneKey is a key that a phone has or can compute.
+type phoneKey struct {
+	name  string
+	value []byte
+}
+
+// phoneKeys are TOK, C, KEK and what the phone's session was made of; none without a grant.
+func (u *user) phoneKeys() []phoneKey {
 	if u.Grant.Token == "" {
-		return all
+		return nil
 	}
 	kt, kc := u.Session.Keys()
-	return append(all,
-		hunt.Bytes("TOK", u.tok()), hunt.Bytes("C", u.Grant.Inner().C), hunt.Bytes("KEK", u.kek()),
-		hunt.Bytes("S", u.Session.Request.S), hunt.Bytes("K_t", kt), hunt.Bytes("K_c", kc))
+	return []phoneKey{
+		{"TOK", u.tok()}, {"C", u.Grant.Inner().C}, {"KEK", u.kek()},
+		{"S", u.Session.Request.S}, {"K_t", kt}, {"K_c", kc},
+	}
 }
 
 // every gives the needles of all users by one of the methods above.

@@ -1,11 +1,12 @@
 // Package store judges what an EPS keeps, and how (seed 000 §4, §6.2): what is in its
 // database, its files, its logs and on its plug-in wire, and what its HSM lets out.
 //
-// Start at Family. census.go looks at every column; secrets.go hunts for PINs, codes and keys;
-// masters.go, wrapped.go, row.go and transport.go ask the tokens themselves; tampering.go,
-// altered.go and rewound.go change rows behind the target's back; keystore.go looks for the RSA pair. What is particular to the way the reference EPS
-// stores things stands in tables at the head of the file that uses it; that of every table
-// and column in layout.go and columns.go.
+// Start at Family. census.go looks at every column; secrets.go hunts for PINs, codes and the
+// keys that a phone knows, values.go for all that an HSM knows; masters.go, wrapped.go, row.go
+// and transport.go ask the tokens themselves; tampering.go, altered.go and rewound.go change
+// rows behind the target's back; keystore.go looks for the RSA pair. What is particular to the
+// way the reference EPS stores things stands in tables at the head of the file that uses it;
+// that of every table and column in layout.go and columns.go.
 package store
 
 import (
@@ -21,7 +22,7 @@ func Family(p conformance.Profile) conformance.Family {
 func specs(t conformance.Target) {
 	w := &world{Target: t}
 	for _, register := range []func(*world){
-		census, answers, secrets, registration, sealedCodes, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, altered, rewound, keystore, persistence, identity,
+		census, answers, secrets, values, registration, sealedCodes, masters, wrapped, row, mechanisms, templates, transport, binding, tampering, altered, rewound, keystore, persistence, identity,
 	} {
 		register(w)
 	}
