@@ -4,6 +4,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
+	"github.com/epsbench/epsbench/emulator/token"
 	"github.com/epsbench/epsbench/reference/enroll"
 )
 
@@ -28,7 +29,10 @@ var storageKeys = []Mutant{
 		About:  "MK-TRK is made with CKA_DERIVE=1.",
 		Claims: []string{"ST-KEY-MK"},
 		Reason: "CKA_DERIVE of MK-TRK",
-		Break:  onKey("eps", "MK-TRK", set(pkcs11.CKA_DERIVE, 1)),
+		Break: func(s *Seams) {
+			s.Permit = []string{token.PermitConflicts}
+			onKey("eps", "MK-TRK", set(pkcs11.CKA_DERIVE, 1))(s)
+		},
 	},
 	{
 		Name:   "MK-DBK lets out any key",
