@@ -195,7 +195,7 @@ func (s *Spec) Hash() Hash { return s.hash }
 // Check refuses a parameter where the mechanism has none; the others check
 // theirs when they start.
 func (s *Spec) Check(m *pkcs11.Mechanism) error {
-	if s.cipher != nil || s.derive != nil || s.sign != nil || s.general || s.fromParameter != nil {
+	if !s.raw && (s.cipher != nil || s.derive != nil || s.sign != nil || s.general || s.fromParameter != nil) {
 		return nil
 	}
 	return cryptoki.NoParameter(m)

@@ -1,10 +1,12 @@
 package token_test
 
 import (
-	"encoding/binary"
+	"runtime"
 	"testing"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
 // A key that is derived with its base key in it may be the base key once more, so that the
@@ -14,10 +16,6 @@ func TestConflictsAcrossADerivation(t *testing.T) {
 	g := legacyToken(t)
 	derive := func(base pkcs11.ObjectHandle, usages ...uint) (pkcs11.ObjectHandle, error) {
 		return g.xorZeros(base, child(pkcs11.CKK_AES, 16, append(usages, pkcs11.CKA_SENSITIVE)...))
-	}
-	beside := func(base, other pkcs11.ObjectHandle, usages ...uint) (pkcs11.ObjectHandle, error) {
-		m := with(pkcs11.CKM_CONCATENATE_BASE_AND_KEY, binary.NativeEndian.AppendUint64(nil, uint64(other)))
-		return g.DeriveKey(g.s, m, base, child(pkcs11.CKK_AES, 32, append(usages, pkcs11.CKA_SENSITIVE)...))
 	}
 	set := func(h pkcs11.ObjectHandle, usage uint) error {
 		return g.SetAttributeValue(g.s, h, []*pkcs11.Attribute{attr(usage, true)})
@@ -51,21 +49,27 @@ func TestConflictsAcrossADerivation(t *testing.T) {
 			must(derive(must(copied, err), cD))
 			return set(base, cW)
 		},
-		"the first bytes of two keys, which are one of them": func() error {
-			base := fresh(cW)
-			both := must(beside(base, fresh(), cDrv))
-			return second(g.xorZeros(both, child(pkcs11.CKK_AES, 16, cD, pkcs11.CKA_SENSITIVE)))
+		"what is left when a longer child is cut": func() error {
+			var p runtime.Pinner
+			defer p.Unpin()
+			longer := with(pkcs11.CKM_CONCATENATE_BASE_AND_DATA, cryptoki.PinDerivationData(&p, random(16)))
+			both, err := g.DeriveKey(g.s, longer, fresh(cW, pkcs11.CKA_EXTRACTABLE), child(pkcs11.CKK_AES, 32, cDrv, pkcs11.CKA_EXTRACTABLE))
+			return second(g.xorZeros(must(both, err), child(pkcs11.CKK_AES, 16, cD)))
+		},
+		"a child of a key that was drawn here": func() error {
+			drawn := g.must(g.GenerateKey(g.s, plain(pkcs11.CKM_AES_KEY_GEN), append(on(cW, cDrv), attr(pkcs11.CKA_VALUE_LEN, 16))))
+			return second(derive(drawn, cD))
 		},
 		"a child of what has the usage that conflicts": func() error { return second(derive(fresh(cW), cD)) },
 	} {
 		wants(t, name, last(), pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
-	base := fresh(cE)
-	wants(t, "the usage of the base key", second(derive(base, cE)), 0)
-	wants(t, "one that does not conflict", second(derive(base, cW)), 0)
-	wants(t, "which the base key may have too", set(base, cW), 0)
+	base := fresh(cW)
+	wants(t, "the usage of the base key", second(derive(base, cW)), 0)
+	wants(t, "one that does not conflict", second(derive(base, cS)), 0)
+	wants(t, "which the base key may have too", set(base, cS), 0)
 	copied, err := g.CopyObject(g.s, base, nil)
-	wants(t, "what a copy was given", second(derive(must(copied, err), cE)), 0)
+	wants(t, "what a copy was given", second(derive(must(copied, err), cW)), 0)
 }
 
 // Children of one derivation that grow byte by byte would tell a secret for 256 guesses
@@ -81,7 +85,7 @@ func TestSecretChildrenAreNotShort(t *testing.T) {
 		{"a byte of a sensitive key", []uint{pkcs11.CKA_SENSITIVE}, 1, pkcs11.CKR_KEY_SIZE_RANGE},
 		{"13 bytes", []uint{pkcs11.CKA_SENSITIVE}, 13, pkcs11.CKR_KEY_SIZE_RANGE},
 		{"14 bytes", []uint{pkcs11.CKA_SENSITIVE}, 14, 0},
-		{"a byte of a readable key", nil, 1, 0},
+		{"a byte of a readable key", []uint{pkcs11.CKA_EXTRACTABLE}, 1, 0},
 	} {
 		base := g.create(secretKey(pkcs11.CKK_AES, random(32), on(append(c.base, cDrv)...)))
 		wants(t, c.name, second(g.derive(base, random(32), child(pkcs11.CKK_GENERIC_SECRET, c.n, pkcs11.CKA_SENSITIVE)...)), c.code)

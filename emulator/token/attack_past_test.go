@@ -133,6 +133,39 @@ func TestThePastIsKept(t *testing.T) {
 	}
 }
 
+// What a process has made before the first login, it remembers after it; and after another
+// has initialised the token anew, while its session objects live on.
+func TestThePastOutlivesLogins(t *testing.T) {
+	free := off(pkcs11.CKA_PRIVATE)
+	childOf := func(usage uint) []*pkcs11.Attribute {
+		return append(on(usage, pkcs11.CKA_SENSITIVE), free, attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES), attr(pkcs11.CKA_VALUE_LEN, 16))
+	}
+	for _, dir := range []string{"", t.TempDir()} {
+		m, err := token.New(token.Config{Dir: dir, Label: "test", SOPIN: soPIN, UserPIN: userPIN, PINCost: 4})
+		check(t, err)
+		check(t, m.Initialize())
+		g := &ground{Module: m, t: t}
+		g.s = g.session()
+		base := g.must(g.GenerateKey(g.s, plain(pkcs11.CKM_AES_KEY_GEN), append(on(cDrv, pkcs11.CKA_SENSITIVE), free, attr(pkcs11.CKA_VALUE_LEN, 32))))
+		_, private := g.rsaPair([]*pkcs11.Attribute{free}, append(on(cS), free))
+		data := random(16)
+		g.must(g.derive(base, data, childOf(cW)...))
+		check(t, g.SignInit(g.s, plain(pkcs11.CKM_RSA_X_509), private))
+		check(t, g.Login(g.s, pkcs11.CKU_USER, userPIN))
+		wants(t, "derived after the login", second(g.derive(base, data, childOf(cD)...)), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		wants(t, "UNWRAP after the login", g.SetAttributeValue(g.s, private, on(cU)), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		if dir == "" {
+			continue
+		}
+		other := open(t, dir)
+		check(t, other.Initialize())
+		check(t, other.InitToken(0, soPIN, "test"))
+		g.find()
+		wants(t, "derived after C_InitToken elsewhere", second(g.derive(base, data, childOf(cD)...)), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		m.Destroy()
+	}
+}
+
 // A file of the past that no token has written is not taken for one.
 func TestAStrangePastIsRefused(t *testing.T) {
 	dir := t.TempDir()

@@ -66,7 +66,7 @@ func TestTrustedKeysStayAsTheOfficerMadeThem(t *testing.T) {
 	both := g.create(secretKey(pkcs11.CKK_AES, key16, append(on(cW, cU, pkcs11.CKA_TRUSTED), off(pkcs11.CKA_PRIVATE))))
 	check(t, g.Logout(g.s))
 	check(t, g.Login(g.s, pkcs11.CKU_USER, userPIN))
-	template := unwrapped(pkcs11.CKK_AES, pkcs11.CKA_EXTRACTABLE)
+	template := unwrapped(pkcs11.CKK_AES, pkcs11.CKA_EXTRACTABLE, pkcs11.CKA_SENSITIVE)
 	back, err := g.UnwrapKey(g.s, kw, both, wrapped(key16, key32), template)
 	check(t, err)
 	_, err = g.WrapKey(g.s, kw, g.create(aesOf(key16, cW)), back)
@@ -79,4 +79,45 @@ func TestTrustedKeysStayAsTheOfficerMadeThem(t *testing.T) {
 	wraps := g.trusted()
 	wants(t, "UNWRAP by the user", g.SetAttributeValue(g.s, wraps, on(cU)), pkcs11.CKR_ATTRIBUTE_READ_ONLY)
 	wants(t, "a label by the user", g.SetAttributeValue(g.s, wraps, []*pkcs11.Attribute{attr(pkcs11.CKA_LABEL, "w")}), 0)
+}
+
+// The user takes no trust away either: what the trusted key has wrapped would come back
+// from under a copy that is not trusted. Nor does it come back readable, though nobody has
+// named the trusted key sensitive, and not from under the other half of a trusted pair.
+func TestTrustStays(t *testing.T) {
+	g := memoryToken(t)
+	check(t, g.Logout(g.s))
+	check(t, g.Login(g.s, pkcs11.CKU_SO, soPIN))
+	both := g.create(secretKey(pkcs11.CKK_AES, key16, append(on(cW, cU, pkcs11.CKA_TRUSTED), off(pkcs11.CKA_PRIVATE))))
+	public, private, err := g.GenerateKeyPair(g.s, plain(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN),
+		append(on(cW, pkcs11.CKA_TRUSTED), attr(pkcs11.CKA_MODULUS_BITS, 1024), off(pkcs11.CKA_PRIVATE)), append(on(cU), off(pkcs11.CKA_PRIVATE)))
+	check(t, err)
+	check(t, g.Logout(g.s))
+	check(t, g.Login(g.s, pkcs11.CKU_USER, userPIN))
+
+	untrusted := []*pkcs11.Attribute{off(pkcs11.CKA_TRUSTED)}
+	wants(t, "taken off", g.SetAttributeValue(g.s, both, untrusted), pkcs11.CKR_ATTRIBUTE_READ_ONLY)
+	wants(t, "a copy without", second(g.CopyObject(g.s, both, untrusted)), pkcs11.CKR_ATTRIBUTE_READ_ONLY)
+	key := g.drawn(pkcs11.CKA_SENSITIVE, pkcs11.CKA_EXTRACTABLE, pkcs11.CKA_WRAP_WITH_TRUSTED)
+	oaep := []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP, pkcs11.NewOAEPParams(pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1, pkcs11.CKZ_DATA_SPECIFIED, nil))}
+	for _, c := range []struct {
+		name     string
+		m        []*pkcs11.Mechanism
+		out, in  pkcs11.ObjectHandle
+		template []*pkcs11.Attribute
+	}{
+		{"named readable", kw, both, both, []*pkcs11.Attribute{off(pkcs11.CKA_SENSITIVE)}},
+		{"named free", kw, both, both, []*pkcs11.Attribute{off(pkcs11.CKA_WRAP_WITH_TRUSTED)}},
+		{"named readable, by a pair", oaep, public, private, []*pkcs11.Attribute{off(pkcs11.CKA_SENSITIVE)}},
+		{"named free, by a pair", oaep, public, private, []*pkcs11.Attribute{off(pkcs11.CKA_WRAP_WITH_TRUSTED)}},
+	} {
+		blob, err := g.WrapKey(g.s, c.m, c.out, key)
+		check(t, err)
+		aes := []*pkcs11.Attribute{attr(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attr(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES)}
+		wants(t, c.name, second(g.UnwrapKey(g.s, c.m, c.in, blob, append(aes, c.template...))), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		back, err := g.UnwrapKey(g.s, c.m, c.in, blob, aes)
+		check(t, err)
+		_, err = g.read(back, pkcs11.CKA_VALUE)
+		wants(t, "read", err, pkcs11.CKR_ATTRIBUTE_SENSITIVE)
+	}
 }

@@ -43,6 +43,7 @@ func TestConflictingUsages(t *testing.T) {
 		{"a copy that decrypts", []uint{W}, []step{{copyOf, []*pkcs11.Attribute{off(W), attr(D, true)}}}},
 		{"a copy of a copy that decrypts", nil, []step{{copyOf, on(W)}, {copyOf, nil}, {set, on(D)}}},
 		{"unwrap and derive at once", []uint{U, pkcs11.CKA_DERIVE}, nil},
+		{"encrypt what was derived by encryption", []uint{pkcs11.CKA_DERIVE}, []step{{set, on(E)}}},
 		{"a copy of a copy that encrypts", []uint{U}, []step{{copyOf, []*pkcs11.Attribute{off(U)}}, {copyOf, on(E)}}},
 	} {
 		h, err := g.CreateObject(g.s, secretKey(pkcs11.CKK_AES, random(32), on(c.first...)))
@@ -220,6 +221,18 @@ func TestDeriveTemplate(t *testing.T) {
 	if answer != "000101" {
 		t.Errorf("the key is %s", answer)
 	}
+}
+
+// A key that decrypts would give out what its unwrap template keeps in.
+func TestNoTemplateBesideDecrypt(t *testing.T) {
+	g := memoryToken(t)
+	nested(pkcs11.CKA_UNWRAP_TEMPLATE, on(pkcs11.CKA_SENSITIVE), func(a *pkcs11.Attribute) string {
+		wants(t, "at once", second(g.CreateObject(g.s, append(aesOf(random(16), cU, cD), a))), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		key := g.create(append(aesOf(random(16), cU), a))
+		wants(t, "later", g.SetAttributeValue(g.s, key, []*pkcs11.Attribute{attr(cD, true)}), pkcs11.CKR_TEMPLATE_INCONSISTENT)
+		return ""
+	})
+	wants(t, "without a template", second(g.CreateObject(g.s, aesOf(random(16), cU, cD))), 0)
 }
 
 func TestTemplateInATemplate(t *testing.T) {

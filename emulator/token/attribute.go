@@ -107,7 +107,7 @@ const (
 	copied                // copy, either way
 	hides                 // copy, from false to true
 	seals                 // copy, from true to false
-	bySO                  // both, true only by the security officer
+	bySO                  // both, by the security officer
 )
 
 // flags is a set of boolean attributes.
@@ -137,11 +137,11 @@ const (
 	fWrapWithTrusted
 	fAlwaysAuthenticate
 	fNoCheckValue // no attribute: the template passed CKA_CHECK_VALUE empty
-	fSignedRaw    // no attribute: a signature by raw RSA was begun; in the past of a value alone
+	fSignedRaw    // no attribute: a signature by raw RSA was begun; no object has it, only the past of a value
 	fPermissive   // no attribute: it may have usages that conflict, see Config.Permit
 
 	fUsage   = fEncrypt | fDecrypt | fWrap | fUnwrap | fDerive // those that can conflict
-	allFlags = fPermissive<<1 - 1
+	allFlags = fPermissive<<1 - 1 - fSignedRaw
 )
 
 // rule is what PKCS #11 says about one attribute.

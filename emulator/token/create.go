@@ -119,7 +119,7 @@ func (s *session) complete(d *draft, from origin, made uint, base *object, login
 	if err != nil {
 		return 0, err
 	}
-	if err := s.slot.comes(o, from); err != nil {
+	if err := s.slot.claimNew(o, from); err != nil {
 		return 0, err
 	}
 	return s.add(o, login)
@@ -341,7 +341,7 @@ func (t *Token) WrapKey(sh pkcs11.SessionHandle, m []*pkcs11.Mechanism, wrapping
 	if err := wrappable(o, by); err != nil {
 		return nil, err
 	}
-	if err := s.slot.remember(o, o.ever, false); err != nil { // it may come back
+	if err := s.slot.note(o); err != nil { // it may come back
 		return nil, err
 	}
 	value, err := materialOf(o)

@@ -55,12 +55,12 @@ func (s *session) deriveSecret(spec *mechanism.Spec, base *object, m *pkcs11.Mec
 		return nil, nil, err
 	}
 	if spec.Tells() {
-		if err := d.confined(run.base); err != nil {
+		if err := d.confined(run.base, len(value)); err != nil {
 			clear(value)
 			return nil, nil, err
 		}
 		for _, b := range append(run.others, base) { // one of them may be the new key
-			if err := s.slot.remember(b, b.ever, false); err != nil {
+			if err := s.slot.note(b); err != nil {
 				clear(value)
 				return nil, nil, err
 			}

@@ -98,8 +98,7 @@ const Wrap = uint32(fWrap)
 
 // TakeIn reads records of the past: bytes and values taken in.
 func TakeIn(records []byte) (read, values int, err error) {
-	var p past
-	p.begin(make([]byte, keySize))
+	p := past{stored: newBook(make([]byte, keySize))}
 	err = p.takeIn(records)
-	return int(p.read), len(p.had), err
+	return int(p.read), len(p.stored.had), err
 }

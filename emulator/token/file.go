@@ -138,7 +138,11 @@ func decodeObject(n name, f *objectFile, key []byte) (*object, error) {
 		return nil, nil
 	}
 	if key == nil {
-		return parseBody(n, f.Public, false)
+		o, err := parseBody(n, f.Public, false)
+		if o != nil {
+			o.unchecked = true
+		}
+		return o, err
 	}
 	bound, err := f.bound()
 	if err != nil {
@@ -169,10 +173,11 @@ func parseBody(n name, content []byte, isPrivate bool) (*object, error) {
 		return nil, err
 	}
 	o := &object{name: n, class: b.Class, keyType: b.KeyType, flags: flags(b.Flags), ever: flags(b.Ever), keyGen: b.KeyGen}
+	o.ever |= o.flags & fUsage // one that conflicts, of an earlier version, keeps what it has
 	switch {
 	case o.kind() == 0, o.flags&^allFlags != 0, o.ever&^fUsage != 0:
 		return nil, errors.New("object: no class or flags of this token")
-	case !o.is(fToken), o.is(fPrivate) != isPrivate, o.conflict() != nil:
+	case !o.is(fToken), o.is(fPrivate) != isPrivate:
 		return nil, errors.New("object: flags that cannot be together")
 	}
 	if err := o.restoreAttributes(&b); err != nil {

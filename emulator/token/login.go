@@ -249,7 +249,7 @@ func (t *Token) Login(sh pkcs11.SessionHandle, userType uint, PIN string) error 
 	}
 	sl.key = key
 	sl.setRole(who)
-	sl.past.begin(key)
+	sl.past.open(sl.storage, key)
 	if err := sl.trouble(sl.exclusively(sl.reload)); err != nil {
 		sl.logout()
 		return err

@@ -132,7 +132,7 @@ func (t *Token) SetAttributeValue(sh pkcs11.SessionHandle, oh pkcs11.ObjectHandl
 		if err != nil {
 			return err
 		}
-		if err := s.slot.gains(o, now); err != nil {
+		if err := s.slot.claimGained(o, now); err != nil {
 			return err
 		}
 		if done, err := s.replace(o, now); done || err != nil {
@@ -230,7 +230,7 @@ func (r *rule) permits(o *object, v []byte, who role, why occasion) error {
 	case lowered:
 		permitted = o.is(r.flag) && (modifiable || why == copying)
 	case bySO:
-		permitted = modifiable && (!on || who == securityOfficer)
+		permitted = modifiable && (who == securityOfficer || !on && !o.is(r.flag))
 	case copied:
 		permitted = why == copying
 	case hides:
@@ -273,7 +273,7 @@ func (t *Token) CopyObject(sh pkcs11.SessionHandle, oh pkcs11.ObjectHandle, temp
 	case c.is(fPrivate) && s.slot.role() != user:
 		return 0, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
 	}
-	if err := s.slot.gains(o, c); err != nil {
+	if err := s.slot.claimGained(o, c); err != nil {
 		return 0, err
 	}
 	return s.add(c, login)

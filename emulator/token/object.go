@@ -20,6 +20,8 @@ type object struct {
 	owner  *session // whose end is the object's; nil for a token object
 	name   name     // of a token object in storage
 
+	unchecked bool // read before a login: anybody may have changed what stands in clear
+
 	class   uint // CKO_
 	keyType uint // CKK_
 	flags   flags

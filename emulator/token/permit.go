@@ -6,7 +6,7 @@ import "fmt"
 // is known; most HSMs do not.
 const (
 	// PermitConflicts lets one key have usages that conflict: WRAP with DECRYPT, UNWRAP with
-	// ENCRYPT or DERIVE, raw signatures with each of them. An object that was made so keeps it.
+	// ENCRYPT or DERIVE, raw signatures of an RSA pair with the first four. An object that was made so keeps it.
 	PermitConflicts = "conflicting-usages"
 	// PermitReadable lets a key be readable that is derived from one that is not, or unwrapped
 	// by one that wraps too.
@@ -47,18 +47,23 @@ func (p permits) flags() flags {
 
 // seen is a base or unwrapping key as the rules about its children see it.
 func (sl *slot) seen(base *object, from origin) *object {
-	if base == nil || !base.is(fSensitive) {
+	switch {
+	case base == nil:
+		return nil
+	case sl.token.permits.readable:
+		open := *base
+		open.flags = open.flags&^fSensitive | fExtractable
+		return &open
+	case from != unwrapped:
 		return base
 	}
-	if sl.token.permits.readable {
-		open := *base
-		open.flags &^= fSensitive
-		return &open
+	const wraps = fWrap | fTrusted
+	had := sl.usagesOf(base.key) & wraps &^ base.past()
+	if had == 0 {
+		return base
 	}
-	if from == unwrapped && base.kind() == secret && base.ever&fWrap == 0 && sl.of(base.key)&fWrap != 0 {
-		wraps := *base
-		wraps.ever |= fWrap
-		return &wraps
-	}
-	return base
+	now := *base
+	now.ever |= had & fWrap
+	now.flags |= had & fTrusted
+	return &now
 }

@@ -11,8 +11,8 @@ import (
 // conflicts are usages that one key must never have together, not even one after the
 // other. With WRAP and DECRYPT any extractable key can be read; with UNWRAP and ENCRYPT,
 // or a derivation that encrypts, any known value becomes a key (Clulow 2003; Bortolozzo et
-// al., Tookan, 2010).
-var conflicts = []flags{fWrap | fDecrypt, fUnwrap | fEncrypt, fUnwrap | fDerive}
+// al., Tookan, 2010). With DERIVE and ENCRYPT, any key that is derived so can be read.
+var conflicts = []flags{fWrap | fDecrypt, fUnwrap | fEncrypt, fUnwrap | fDerive, fEncrypt | fDerive}
 
 // pairConflicts are those of an RSA pair, over both halves. Raw signing is decryption.
 var pairConflicts = []flags{fWrap | fDecrypt, fSignedRaw | fEncrypt, fSignedRaw | fWrap, fSignedRaw | fDecrypt, fSignedRaw | fUnwrap}
@@ -35,11 +35,19 @@ const leastChild = 14
 
 func (o *object) conflict() error {
 	o.ever |= o.flags & fUsage
-	if !o.is(fPermissive) && clash(conflictsOf(o), o.ever) {
+	switch {
+	case o.is(fPermissive):
+		return nil
+	case clash(conflictsOf(o), o.ever):
+		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
+	case o.policy != nil && len(o.policy.unwrap) > 0 && o.ever&fDecrypt != 0: // it would give out what the template keeps in
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
 	return nil
 }
+
+// unreadable tells whether the value of a key cannot be read.
+func (o *object) unreadable() bool { return o.is(fSensitive) || !o.is(fExtractable) }
 
 // ancestry sets the attributes that tell where a key comes from, PKCS #11 v2.40
 // §4.9, §4.10 and C_CreateObject, C_UnwrapKey, C_DeriveKey.
@@ -57,12 +65,10 @@ func (d *draft) ancestry(from origin, made uint, base *object) error {
 		if base.is(fSensitive) && d.named&fSensitive != 0 && !d.is(fSensitive) {
 			return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 		}
-		if base.is(fSensitive) {
-			if d.kind() == secret && d.length < leastChild {
-				return rv(pkcs11.CKR_KEY_SIZE_RANGE)
-			}
-			d.flags |= fSensitive
+		if base.unreadable() && d.kind() == secret && d.length < leastChild {
+			return rv(pkcs11.CKR_KEY_SIZE_RANGE)
 		}
+		d.flags |= base.flags & fSensitive
 		sensitive, inside = base.is(fAlwaysSensitive), base.is(fNeverExtractable)
 	case unwrapped:
 		if err := d.returned(base); err != nil {
@@ -82,14 +88,15 @@ func (d *draft) ancestry(from origin, made uint, base *object) error {
 }
 
 // returned confines a key that comes back from under a key that may have wrapped it: what
-// was sensitive stays so, and what only trusted keys wrap, too.
+// was sensitive stays so, and what only trusted keys wrap, too. Of a pair, whoever has the
+// public half could have wrapped it, unless that is trusted.
 func (d *draft) returned(by *object) error {
 	var keeps flags
 	if by.is(fSensitive) && by.kind() == secret && by.ever&fWrap != 0 {
 		keeps |= fSensitive
 	}
 	if by.is(fTrusted) {
-		keeps |= fWrapWithTrusted
+		keeps |= fSensitive | fWrapWithTrusted
 	}
 	if d.named&keeps&^d.flags != 0 {
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
@@ -101,8 +108,8 @@ func (d *draft) returned(by *object) error {
 // guarded tells whether a change leaves a trusted key the usages that the security officer
 // gave it, unless it is the officer's.
 func (o *object) guarded(now *object, who role) error {
-	const usages = fUsage | fSign | fSignRecover | fVerify | fVerifyRecover | fDerive
-	if now.is(fTrusted) && who != securityOfficer && (o.flags^now.flags)&usages != 0 {
+	const usages = fUsage | fSign | fSignRecover | fVerify | fVerifyRecover
+	if (o.is(fTrusted) || now.is(fTrusted)) && who != securityOfficer && (o.flags^now.flags)&(usages|fTrusted) != 0 {
 		return rv(pkcs11.CKR_ATTRIBUTE_READ_ONLY)
 	}
 	return nil
@@ -117,7 +124,11 @@ func (o *object) mixed(other *object) *object {
 }
 
 // confined tells whether a derived key that has the base key in it is as hard to get out.
-func (d *draft) confined(base *object) error {
+// Of what cannot be read it has all: some bytes beside others that are known could be guessed.
+func (d *draft) confined(base *object, whole int) error {
+	if base.unreadable() && (d.length != 0 && d.length < whole || whole < len(base.key.Value())) {
+		return rv(pkcs11.CKR_KEY_SIZE_RANGE)
+	}
 	if d.is(fExtractable) && !base.is(fExtractable) || !d.is(fWrapWithTrusted) && base.is(fWrapWithTrusted) {
 		return rv(pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}

@@ -98,6 +98,10 @@ func TestRawSignaturesAreRemembered(t *testing.T) {
 	} {
 		wants(t, name, err, pkcs11.CKR_TEMPLATE_INCONSISTENT)
 	}
+	_, other := g.rsaPair(nil, on(cS))
+	bad := with(pkcs11.CKM_RSA_X_509, []byte{1})
+	wants(t, "a parameter where none belongs", g.SignInit(g.session(), bad, other), pkcs11.CKR_MECHANISM_PARAM_INVALID)
+	wants(t, "DECRYPT, where no signature was begun", g.SetAttributeValue(g.s, other, on(cD)), 0)
 	wants(t, "the public half, to verify", second(g.publicAgain(public, pkcs11.CKA_VERIFY)), 0)
 	wants(t, "another signature", g.SignInit(g.session(), plain(pkcs11.CKM_RSA_X_509), private), 0)
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
-// slot is a slot with its token. Using a key takes no lock of it.
+// slot is a slot with its token. Using a key takes no lock of it, save where the past of
+// its value is asked.
 type slot struct {
 	token  *Token
 	id     uint
@@ -33,7 +34,7 @@ type slot struct {
 
 func (t *Token) openSlot(id uint, dir string) (*slot, error) {
 	sl := &slot{token: t, id: id, sessions: map[uint]*session{}, records: map[[idSize]byte]*object{}, older: map[[idSize]byte][]name{}}
-	sl.past.begin(randomBytes(keySize))
+	sl.past.own = newBook(randomBytes(keySize))
 	if dir == "" {
 		sl.storage = &memory{files: map[string][]byte{}}
 		return sl, nil
@@ -188,7 +189,7 @@ func (sl *slot) reloadCard() error {
 
 func (sl *slot) reloadObject(n name) error {
 	had := sl.records[n.id]
-	if had != nil && had.name == n && (had.key != nil || had.kind()&keys == 0 || sl.key == nil) {
+	if had != nil && had.name == n && (!had.unchecked || sl.key == nil) {
 		return nil
 	}
 	file, err := sl.storage.read(n.file())
@@ -272,7 +273,7 @@ func (sl *slot) logout() {
 
 func (sl *slot) forgetAll() {
 	sl.logout()
-	sl.past.begin(randomBytes(keySize))
+	sl.past.close()
 	for _, o := range sl.records {
 		sl.drop(o)
 	}

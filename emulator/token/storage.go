@@ -29,7 +29,7 @@ type storage interface {
 	// remove takes a file away, durably. A missing one is no error.
 	remove(file string) error
 	// extend writes records to a file that only grows, at its end: in place of what a killed
-	// process has left of one. They survive SIGKILL. grown gives all from there on.
+	// process has left of one. They survive SIGKILL. grown gives all from a byte on.
 	extend(file string, end int64, records []byte) error
 	grown(file string, from int64) ([]byte, error)
 	// list names the files.
@@ -88,7 +88,8 @@ func (m *memory) list() ([]string, error) {
 }
 
 // directory is storage that survives SIGKILL at any moment: a file appears
-// whole, by renaming, or not at all. The lock file counts the changes, each
+// whole, by renaming, or not at all; one that is extended has whole records, and
+// perhaps half a last one. The lock file counts the changes but those, each
 // before it is made, so that a process sees what another did, or began.
 type directory struct {
 	path  string

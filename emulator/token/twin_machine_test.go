@@ -11,8 +11,8 @@ import (
 	"github.com/epsbench/epsbench/emulator/token"
 )
 
-// Any sequence of calls has the same answers on this token and on SoftHSM. What
-// the rows of TestAsSoftHSM name as different is not drawn, or is one of equals.
+// Any sequence of calls has the same answers on this token, where usages may conflict, and on
+// SoftHSM. What the rows of TestAsSoftHSM name as different is not drawn, or is one of equals.
 func TestSequencesAsSoftHSM(t *testing.T) {
 	m, err := token.New(token.Config{Label: "test", SOPIN: soPIN, UserPIN: userPIN, Permit: []string{token.PermitConflicts}})
 	check(t, err)

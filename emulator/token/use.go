@@ -7,7 +7,7 @@ import (
 )
 
 // use finds a mechanism and a key that may do op together. It is the one place
-// where usage attributes are asked.
+// where usage attributes are asked. A raw signature, once begun, counts as a usage.
 func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism.Operation, usage flags) (*mechanism.Spec, *object, error) {
 	spec, err := s.slot.token.lookup(m, op)
 	if err != nil {
@@ -32,16 +32,14 @@ func (s *session) use(m []*pkcs11.Mechanism, o pkcs11.ObjectHandle, op mechanism
 	case !spec.Fits(key.key):
 		return nil, nil, rv(pkcs11.CKR_KEY_SIZE_RANGE)
 	}
-	if spec.Raw() && op&(mechanism.Sign|mechanism.SignRecover) != 0 {
-		if err := s.slot.remember(key, key.ever|fSignedRaw, true); err != nil {
-			return nil, nil, asKey(rawNames, err)
-		}
+	if err := spec.Check(m[0]); err != nil || !spec.Raw() || op&(mechanism.Sign|mechanism.SignRecover) == 0 {
+		return spec, key, err
 	}
-	return spec, key, spec.Check(m[0])
+	return spec, key, asKey(rawNames, s.slot.claim(key, key.past()|fSignedRaw))
 }
 
-// rawNames: a key that has unwrapped or decrypted has no raw signatures, which would do
-// both.
+// rawNames: a pair of which either half encrypts, decrypts, wraps or unwraps has no raw
+// signatures, which would undo that.
 var rawNames = map[rv]rv{pkcs11.CKR_TEMPLATE_INCONSISTENT: pkcs11.CKR_MECHANISM_INVALID}
 
 // PKCS #11 has names of their own for faults of a wrapping or unwrapping key.

@@ -205,7 +205,7 @@ static void fresh(void) {
 	CK_RV rv = p->C_Login(sessions[0], CKU_USER, (CK_BYTE *)"123456", 6);
 	need(rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv, "no login");
 	for (int i = 0; i < 16; i++) {
-		CK_ATTRIBUTE t[] = {{usages[i % 3][0], &yes, 1}, {usages[i % 3][1], &yes, 1}, {CKA_EXTRACTABLE, &yes, 1}, {CKA_DERIVE, i % 3 == 1 ? &no : &yes, 1}, {CKA_VALUE_LEN, &n, sizeof n}};
+		CK_ATTRIBUTE t[] = {{usages[i % 3][0], &yes, 1}, {usages[i % 3][1], &yes, 1}, {CKA_EXTRACTABLE, &yes, 1}, {CKA_DERIVE, i % 3 < 2 ? &no : &yes, 1}, {CKA_VALUE_LEN, &n, sizeof n}};
 		need(p->C_GenerateKey(sessions[i % 2], i % 3 < 2 ? &aes : &generic, t, 5, &objects[i]), "no key");
 	}
 }

@@ -58,7 +58,6 @@ func key(t *testing.T, m cryptoki.Module, sh pkcs11.SessionHandle, sensitive boo
 		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, !sensitive),
 		pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, true),
 		pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, true),
-		pkcs11.NewAttribute(pkcs11.CKA_DERIVE, true),
 	})
 	must(t, err)
 	return k
