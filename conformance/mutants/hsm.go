@@ -117,6 +117,19 @@ var modules = []Mutant{
 		Break: func(s *Seams) { s.Permit = []string{token.PermitConflicts} },
 	},
 	{
+		Name:   "HSM judges usages by object",
+		About:  "A key that is unwrapped a second time may decrypt, though it wraps as another object.",
+		Claims: []string{"HSM-usages"}, Target: alone, Reason: "CKR_OK",
+		Break: around(func(c *cryptoki.Call) error {
+			err := c.Next()
+			if c.Function == cryptoki.UnwrapKey && is(err, pkcs11.CKR_TEMPLATE_INCONSISTENT) {
+				c.Made = 1
+				return nil
+			}
+			return err
+		}),
+	},
+	{
 		Name:   "HSM derives readable keys",
 		About:  "A key that is derived from a sensitive one may be read.",
 		Claims: []string{"HSM-children"}, Target: alone, Reason: "read",
