@@ -1,7 +1,7 @@
 // Package hsm judges a PKCS#11 module by itself: whether it is the HSM that it is said to
 // be, whether it keeps the rules that keys rely on, and whether an EPS can work on it.
 //
-// Start at Family. A probe (probe.go) tries one thing from outside and says what it saw;
+// Start at Family. A probe (table.go) tries one thing from outside and says what it saw;
 // rules.go holds what any module is to do; what a certain one does its personality promises.
 package hsm
 

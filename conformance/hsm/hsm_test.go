@@ -1,8 +1,11 @@
 package hsm_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,11 +95,66 @@ func list(t *testing.T, s conformance.Slot) []*pkcs11.Mechanism {
 	return all
 }
 
+// A word that a probe does not take is said to be wrong, and nothing is tried.
 func TestAProbeThatThereIsNot(t *testing.T) {
 	slot := as(t, &personality.Personality{}, "")
-	for _, spec := range []string{"", "no-such", "wrap", "library and more"} {
-		if _, err := hsm.Probe(slot, spec); err == nil || !strings.Contains(err.Error(), "no probe") {
-			t.Errorf("%q: %v", spec, err)
+	for spec, says := range map[string]string{
+		"":                                "no probe is named",
+		"no-such":                         `no probe is called "no-such"`,
+		"wrap":                            "0 words follow its name, and should be as in: wrap MECHANISM aes|rsa",
+		"library and more":                "2 words follow its name, and should be as in: library",
+		"sessions nine":                   `"nine" should be a number from 1 to 65535, as in: sessions N`,
+		"sessions 0":                      `"0" should be a number`,
+		"sessions -1":                     `"-1" should be a number`,
+		"can CKM_AES_CBQ":                 `"CKM_AES_CBQ" should be a mechanism`,
+		"can 0x1FFFFFFFF":                 "should be a mechanism",
+		"absent CKM_AES_CBC,":             "should be mechanisms",
+		"set CKM_AES_CBC":                 `"CKM_AES_CBC" should be an attribute`,
+		"wrap CKM_AES_CBC des":            `"des" should be aes or rsa`,
+		"fixed put":                       `"put" should be set or copy`,
+		"generate CKA_WRAP=yes":           `"CKA_WRAP=yes" should be attributes and their values`,
+		"generate CKA_WRAP":               "should be attributes and their values",
+		"unwrap-twice CKA_WRAP CKA_LABEL": `"CKA_LABEL" should be the attribute of a usage`,
+		"oaep sha3":                       `"sha3" should be sha1 or sha256 or label, or a number from 512 to 16384`,
+		"login-as so":                     `"so" should be a number of 32 bits`,
+	} {
+		if got, err := hsm.Probe(slot, spec); !errors.Is(err, hsm.ErrNoProbe) || !strings.Contains(err.Error(), says) || got != "" {
+			t.Errorf("%q: %q, %v", spec, got, err)
+		}
+	}
+}
+
+// What a rule says that its probe observes is one of the answers that are documented.
+func TestEachObservationIsAnAnswerOfItsProbe(t *testing.T) {
+	answers := map[string][]string{}
+	for _, d := range hsm.Probes() {
+		name, _, _ := strings.Cut(d.Usage, " ")
+		answers[name] = d.Answers
+	}
+	form := strings.NewReplacer("…", ".*", "N", `\d+`)
+	for _, p := range personalities(t) {
+		for _, r := range p.Rules {
+			name, _, _ := strings.Cut(r.Probe, " ")
+			if name != "" && !slices.ContainsFunc(answers[name], func(answer string) bool {
+				return regexp.MustCompile("^" + form.Replace(answer) + "$").MatchString(r.Observed)
+			}) {
+				t.Errorf("%s: %s: %q is none of %q", p.Name, r.Probe, r.Observed, answers[name])
+			}
+		}
+	}
+}
+
+// Each kind of argument in a usage that is not the word itself is explained.
+func TestEachArgumentIsExplained(t *testing.T) {
+	explained := map[string]bool{}
+	for _, a := range hsm.Arguments() {
+		explained[a[0]] = true
+	}
+	for _, d := range hsm.Probes() {
+		for _, word := range strings.Fields(d.Usage)[1:] {
+			if word == strings.ToUpper(word) && !explained[word] {
+				t.Errorf("%s: what is %s?", d.Usage, word)
+			}
 		}
 	}
 }

@@ -236,4 +236,5 @@ func loginAs(b *bench, args []string) string {
 	return fmt.Sprintf("C_Login CKR_OK, C_FindObjectsInit %s, C_GenerateKey %s", code(found), code(err))
 }
 
+// noNames is of numbers that have none.
 func noNames(string) (uint, bool) { return 0, false }

@@ -3,7 +3,6 @@ package hsm
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,96 +13,19 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
-// probe tries one thing on a token, and says what it saw: a return value, or a few words.
-type probe struct {
-	args int // how many words follow its name
-	run  func(b *bench, args []string) string
-	// own: it touches PINs or the token itself, so the token must be the bench's own.
-	own bool
-}
-
-// probes by name. What a rule or a claim names is one of these, with its arguments behind:
-// "wrap CKM_AES_CBC_PAD".
-var probes map[string]probe
-
-// here and not above, since some probes use others
-func init() {
-	probes = map[string]probe{
-		"library":            {args: 0, run: library},
-		"slot":               {args: 0, run: slotInfo},
-		"token":              {args: 0, run: tokenInfo},
-		"pin-lengths":        {args: 0, run: pinLengths},
-		"can":                {args: 1, run: canDo},
-		"sizes":              {args: 1, run: sizes},
-		"absent":             {args: 1, run: absent},
-		"session-cancel":     {args: 0, run: sessionCancel},
-		"oaep-decrypt-label": {args: 0, run: oaepDecryptLabel},
-		"login-as":           {args: 1, run: loginAs, own: true},
-		"sessions":           {args: 1, run: manySessions},
-		"serial-flag":        {args: 0, run: serialFlag},
-		"random-again":       {args: 0, run: randomAgain},
-		"new-pin":            {args: 0, run: newPIN, own: true},
-		"init-token":         {args: 0, run: initToken, own: true},
-		"generate":           {args: 1, run: generate},
-		"generated":          {args: 0, run: generated},
-		"unwrapped":          {args: 0, run: unwrapped},
-		"derived":            {args: 0, run: derived},
-		"create-secret":      {args: 0, run: createSecret},
-		"set":                {args: 1, run: set},
-		"attribute-size":     {args: 1, run: attributeSize},
-		"wrap":               {args: 2, run: wrap},
-		"unwrap-length":      {args: 1, run: unwrapLength},
-		"unwrapped-length":   {args: 0, run: unwrappedLength},
-		"unwrap-tampered":    {args: 0, run: unwrapTampered},
-		"unwrap-twice":       {args: 2, run: unwrapTwice},
-		"decrypt-tampered":   {args: 0, run: decryptTampered},
-		"hmac":               {args: 2, run: hmacKey},
-		"rsa":                {args: 2, run: rsaStart},
-		"oaep":               {args: 1, run: oaepStart},
-		"gcm-iv":             {args: 1, run: gcmIV},
-		"ecdsa-zero":         {args: 1, run: ecdsaZero},
-		"read-sensitive":     {args: 0, run: readSensitive},
-		"read-private":       {args: 0, run: readPrivate},
-		"read-unextractable": {args: 0, run: readUnextractable},
-		"wrap-unextractable": {args: 0, run: wrapUnextractable},
-		"weaken":             {args: 1, run: weaken},
-		"weaken-copy":        {args: 1, run: weakenCopy},
-		"fixed":              {args: 1, run: fixed},
-		"unwrap-template":    {args: 0, run: unwrapTemplate},
-		"untrusted-wrap":     {args: 0, run: untrustedWrap},
-		"check-value":        {args: 0, run: checkValue},
-		"after-logout":       {args: 0, run: afterLogout},
-		"derive-readable":    {args: 0, run: deriveReadable},
-	}
-}
-
-// Known tells whether spec names a probe and as many words as it has.
-func Known(spec string) bool {
-	words := strings.Fields(spec)
-	return len(words) > 0 && probes[words[0]].run != nil && probes[words[0]].args == len(words)-1
-}
-
-// Probes lists the names, each with how many words follow it.
-func Probes() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(probes)) {
-		out = append(out, name+strings.Repeat(" …", probes[name].args))
-	}
-	return out
-}
-
 // ErrNotOwn: the probe is not for a token that somebody else has made.
 var ErrNotOwn = errors.New("the probe touches PINs or the token itself, and is for tokens that the bench has made")
 
 // Probe runs the probe that spec names. On a token whose SOPIN is not known, so one that
 // somebody else has made, it makes session objects and nothing else: what would do more is
-// ErrNotOwn. Other errors are of a probe that there is not, or of a token that cannot be used.
+// ErrNotOwn. Other errors are those of Check, or of a token that cannot be used.
 func Probe(slot conformance.Slot, spec string) (string, error) {
-	words := strings.Fields(spec)
-	if !Known(spec) {
-		return "", fmt.Errorf("no probe %q", spec)
+	if err := Check(spec); err != nil {
+		return "", err
 	}
-	if probes[words[0]].own && slot.SOPIN == "" {
+	words := strings.Fields(spec)
+	p, _ := find(words[0])
+	if p.own && slot.SOPIN == "" {
 		return "", fmt.Errorf("%s: %w", spec, ErrNotOwn)
 	}
 	b, err := open(slot)
@@ -111,7 +33,7 @@ func Probe(slot conformance.Slot, spec string) (string, error) {
 		return "", err
 	}
 	defer b.close()
-	return probes[words[0]].run(b, words[1:]), nil
+	return p.run(b, words[1:]), nil
 }
 
 // bench is a session in which probes are run.

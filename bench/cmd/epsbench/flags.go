@@ -46,7 +46,8 @@ func (f *targetFlags) known() error {
 		}
 	}
 	if f.Personality != "" {
-		return knownPersonality("--personality", f.Personality)
+		_, err := knownPersonality("--personality", f.Personality)
+		return err
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance"
@@ -59,29 +58,33 @@ func (c *hsmCommand) known() error {
 		if name == "" {
 			continue
 		}
-		if err := knownPersonality(flag, name); err != nil {
+		if _, err := knownPersonality(flag, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// knownPersonality refuses a personality that there is not, and one whose probes there are not.
-func knownPersonality(flag, name string) error {
+// knownPersonality finds a personality, and refuses one that there is not, and one whose
+// probes there are not.
+func knownPersonality(flag, name string) (*personality.Personality, error) {
 	p, err := personality.Load(name)
 	if errors.Is(err, personality.ErrUnknown) {
-		return &run.UsageError{What: flag + ": no personality " + name + ", and no such file", Mend: "see epsbench list personalities"}
+		return nil, &run.UsageError{What: flag + ": no personality " + name + ", and no such file", Mend: "see epsbench list personalities"}
 	}
 	if err != nil {
-		return &run.UsageError{What: flag + ": " + err.Error(), Mend: "epsbench list personalities --schema is the form of a file"}
+		return nil, &run.UsageError{What: flag + ": " + err.Error(), Mend: "epsbench list personalities --schema is the form of a file"}
 	}
 	for _, r := range p.Rules {
-		if r.Probe != "" && !hsm.Known(r.Probe) {
-			return &run.UsageError{What: fmt.Sprintf("%s: personality %s: rule %s: no probe %q", flag, p.Name, r.ID, r.Probe),
-				Mend: "the probes are: " + strings.Join(hsm.Probes(), ", ")}
+		if r.Probe == "" {
+			continue
+		}
+		if err := hsm.Check(r.Probe); err != nil {
+			return nil, &run.UsageError{What: fmt.Sprintf("%s: personality %s: rule %s: %v", flag, p.Name, r.ID, err),
+				Mend: "epsbench list probes shows all, and what their arguments are"}
 		}
 	}
-	return nil
+	return p, nil
 }
 
 // repeat is the command that judges the same again.

@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-	"golang.org/x/term"
 
 	"github.com/epsbench/epsbench/bench/report"
 	"github.com/epsbench/epsbench/bench/run"
@@ -21,7 +18,7 @@ import (
 
 // listCommand prints what the bench knows.
 type listCommand struct {
-	What   string `arg:"" enum:"claims,suites,mutants,targets,faults,personalities" help:"claims, suites, mutants, targets, faults or personalities."`
+	What   string `arg:"" enum:"claims,suites,mutants,targets,faults,personalities,probes" help:"claims, suites, mutants, targets, faults, personalities or probes."`
 	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
 	Of     string `placeholder:"NAME" help:"The rules of one personality, and what it does not reproduce."`
 	Schema bool   `help:"The JSON Schema of the file that one's own is written in: of faults or personalities."`
@@ -40,15 +37,21 @@ func (c *listCommand) Run(a *app) error {
 	}
 	lists := map[string]func(*app) (any, table.Row, []table.Row){
 		"claims": listClaims, "suites": listSuites, "mutants": listMutants, "targets": listTargets,
-		"faults": listFaults, "personalities": listPersonalities,
+		"faults": listFaults, "personalities": listPersonalities, "probes": listProbes,
 	}
 	objects, head, rows := lists[c.What](a)
 	if c.Format == "json" {
 		return printJSON(a.out, objects)
 	}
 	printTable(a.out, head, rows)
+	if legend := legends[c.What]; legend != nil {
+		legend(a.out)
+	}
 	return nil
 }
+
+// legends stand below a table.
+var legends = map[string]func(io.Writer){"probes": printArguments}
 
 func (c *listCommand) schema(a *app) error {
 	schema := schemas[c.What]
@@ -130,112 +133,9 @@ func listTargets(a *app) (any, table.Row, []table.Row) {
 	return objects, table.Row{"target", "about"}, rows
 }
 
-// listFaults gives the scenarios that an HSM can be made to play.
-func listFaults(*app) (any, table.Row, []table.Row) {
-	scenarios := fault.List()
-	var rows []table.Row
-	for _, s := range scenarios {
-		rows = append(rows, table.Row{s.Name, s.About, s.Source})
-	}
-	return scenarios, table.Row{"scenario", "what goes wrong", "where it has happened"}, rows
-}
-
-// listPersonalities gives the HSMs that the emulator can be.
-func listPersonalities(*app) (any, table.Row, []table.Row) {
-	all, err := personality.List()
-	if err != nil {
-		panic(err) // they come with the program, and a test loads them
-	}
-	var rows []table.Row
-	for _, p := range all {
-		rows = append(rows, table.Row{p.Name, len(p.Rules), p.Words})
-	}
-	return all, table.Row{"personality", "rules", "what it is like"}, rows
-}
-
-// personality lists the rules of one.
-func (c *listCommand) personality(a *app) error {
-	if c.What != "personalities" {
-		return &run.UsageError{What: "--of is about personalities", Mend: "epsbench list personalities --of " + c.Of}
-	}
-	p, err := personality.Load(c.Of)
-	if err != nil {
-		return &run.UsageError{What: "--of: " + err.Error(), Mend: "see epsbench list personalities"}
-	}
-	if c.Format == "json" {
-		return printJSON(a.out, p)
-	}
-	var rules, left []table.Row
-	for _, r := range p.Rules {
-		rules = append(rules, table.Row{r.ID, r.Text, r.Confidence, r.Source})
-	}
-	for _, l := range p.Left {
-		left = append(left, table.Row{l.Fact, l.Why, l.Source})
-	}
-	fmt.Fprintf(a.out, "%s: %s\n\n", p.Name, p.Words)
-	printTable(a.out, table.Row{"rule", "what the HSM does", "how sure", "source"}, rules)
-	if len(left) > 0 {
-		fmt.Fprintln(a.out)
-		printTable(a.out, table.Row{"not reproduced", "why", "source"}, left)
-	}
-	return nil
-}
-
 func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
 	return e.Encode(v)
-}
-
-// printTable prints columns without borders: easy to read, cut and grep.
-func printTable(w io.Writer, head table.Row, rows []table.Row) {
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	t.SetStyle(table.StyleLight)
-	t.Style().Options = table.OptionsNoBordersAndSeparators
-	t.Style().Format.Header = text.FormatDefault
-	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
-	t.AppendHeader(head)
-	t.AppendRows(rows)
-	if f, is := w.(*os.File); is && term.IsTerminal(int(f.Fd())) {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-			t.SetColumnConfigs(fitted(append([]table.Row{head}, rows...), width))
-		}
-	}
-	t.SuppressTrailingSpaces()
-	t.Render()
-}
-
-// narrowest a column gets that has more to say.
-const narrowest = 16
-
-// fitted makes the widest columns wrap, until a table fits on a terminal.
-func fitted(rows []table.Row, terminal int) []table.ColumnConfig {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], text.StringWidth(fmt.Sprint(cell)))
-		}
-	}
-	for sum(widths)+2*len(widths) > terminal {
-		widest := slices.Index(widths, slices.Max(widths))
-		if widths[widest] <= narrowest {
-			break
-		}
-		widths[widest]--
-	}
-	var configs []table.ColumnConfig
-	for i, w := range widths {
-		configs = append(configs, table.ColumnConfig{Number: i + 1, WidthMax: w, WidthMaxEnforcer: text.WrapSoft})
-	}
-	return configs
-}
-
-func sum(numbers []int) int {
-	n := 0
-	for _, m := range numbers {
-		n += m
-	}
-	return n
 }

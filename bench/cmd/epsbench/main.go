@@ -38,7 +38,7 @@ type commands struct {
 	Run       runCommand       `cmd:"" help:"Judge a target and leave a report."`
 	HSM       hsmCommand       `cmd:"" name:"hsm" help:"Judge a PKCS#11 module by itself: is it the HSM that it should be, and can an EPS work on it?"`
 	Selfcheck selfcheckCommand `cmd:"" help:"Run the mutants and print which claim kills which."`
-	List      listCommand      `cmd:"" help:"List claims, suites, mutants, targets, faults or personalities."`
+	List      listCommand      `cmd:"" help:"List claims, suites, mutants, targets, faults, personalities or probes."`
 	Eps       epsCommand       `cmd:"" passthrough:"" help:"Run an EPS, its administration or its phone: the program eps with the emulator built in."`
 	Report    reportCommand    `cmd:"" help:"Show a report, or compare two."`
 	Trace     traceCommand     `cmd:"" help:"Show the calls that a program made to its PKCS#11 token."`
