@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/miekg/pkcs11"
 
@@ -234,6 +235,21 @@ func slotOf(m cryptoki.Module, label string) (uint, error) {
 		}
 	}
 	return 0, fmt.Errorf("no token is labelled %q", label)
+}
+
+// tokensOf says which tokens a library has, for somebody who has named none of them.
+func tokensOf(m cryptoki.Module) string {
+	ids, _ := m.GetSlotList(true)
+	var there []string
+	for _, id := range ids {
+		if info, err := m.GetTokenInfo(id); err == nil && info.Label != "" {
+			there = append(there, fmt.Sprintf("%q in slot %d", info.Label, id))
+		}
+	}
+	if len(there) == 0 {
+		return "the library has no token that is initialised"
+	}
+	return "the library has: " + strings.Join(there, ", ")
 }
 
 // module gives the module that has the named token. The emulator reads it from its

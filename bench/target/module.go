@@ -12,6 +12,7 @@ import (
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/mutants"
+	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/emulator/layer/personality"
 	"github.com/epsbench/epsbench/reference"
 	"github.com/epsbench/epsbench/reference/hsm"
@@ -125,12 +126,21 @@ func (a *alone) found(o run.Options) (err error) {
 		return err
 	}
 	a.all, a.slot = o.As != "", conformance.Slot{Module: a.slots.whole, PIN: pin}
-	if o.Slot != nil {
-		a.slot.ID = *o.Slot
-	} else if a.slot.ID, err = slotOf(a.slots.whole, o.Token); err != nil {
-		return &reference.Hint{Err: err, Text: "pkcs11-tool -L shows slots and labels"}
+	if a.slot.ID, err = chosen(a.slots.whole, o); err != nil {
+		return &reference.Hint{Err: err, Text: tokensOf(a.slots.whole)}
 	}
 	return a.stayIn()
+}
+
+// chosen is the slot that is named, by its number or by the label of its token.
+func chosen(m cryptoki.Module, o run.Options) (uint, error) {
+	if o.Slot == nil {
+		return slotOf(m, o.Token)
+	}
+	if _, err := m.GetTokenInfo(*o.Slot); err != nil {
+		return 0, fmt.Errorf("slot %d: C_GetTokenInfo: %w", *o.Slot, err)
+	}
+	return *o.Slot, nil
 }
 
 // stayIn logs in once, in a session that stays: a wrong PIN is tried no second time, and a

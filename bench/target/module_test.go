@@ -1,8 +1,10 @@
 package target
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/emulator/token"
 )
@@ -26,5 +28,29 @@ func TestTheTokenThatWasNamedIsJudged(t *testing.T) {
 		if slot, err := a.Slot(t.Context()); err != nil || slot.ID != 8 {
 			t.Errorf("last seen in slot %d: slot %d, %v", last, slot.ID, err)
 		}
+	}
+}
+
+// Who names a token that is not there is told which are.
+func TestATokenThatIsNotThere(t *testing.T) {
+	m, err := token.New(token.Config{Fixed: []token.Slot{{ID: 3, Label: "alice", SOPIN: soPIN, UserPIN: userPIN}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Initialize(); err != nil {
+		t.Fatal(err)
+	}
+	for says, o := range map[string]run.Options{"slot 99": {Slot: new(uint(99))}, `labelled "bob"`: {Token: "bob"}} {
+		if _, err := chosen(m, o); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want %q", err, says)
+		}
+	}
+	for _, o := range []run.Options{{Slot: new(uint(3))}, {Token: "alice"}} {
+		if id, err := chosen(m, o); id != 3 || err != nil {
+			t.Errorf("slot %d, %v", id, err)
+		}
+	}
+	if got := tokensOf(m); got != `the library has: "alice" in slot 3` {
+		t.Error(got)
 	}
 }

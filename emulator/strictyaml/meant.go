@@ -40,18 +40,28 @@ func collect(t reflect.Type, out map[string][]string) {
 // farthest is how many letters a key that was meant may be away.
 const farthest = 2
 
-// meant names the key that is nearest to an unknown one, if one is near.
+// meant asks whether the key that is nearest to an unknown one was meant, if one is near.
 func meant(key string, known []string) string {
+	if found := Nearest(key, known); found != "" {
+		return fmt.Sprintf(": did you mean %q?", found)
+	}
+	return ""
+}
+
+// Nearest is the word that somebody may have meant who wrote one that is not known, or "":
+// the word that it begins, or one that is a letter away, or two after the same first letter.
+func Nearest(word string, known []string) string {
 	best, found := farthest+1, ""
 	for _, k := range known {
-		if d := distance(key, k); d < best && d < len(k) {
+		d := distance(word, k)
+		if len(word) > farthest && strings.HasPrefix(k, word) {
+			d = 1
+		}
+		if d < best && d < len(k) && (d < farthest || word[:1] == k[:1]) {
 			best, found = d, k
 		}
 	}
-	if found == "" {
-		return ""
-	}
-	return fmt.Sprintf(": did you mean %q?", found)
+	return found
 }
 
 // distance counts the letters to put in, leave out or change (Levenshtein). What is much

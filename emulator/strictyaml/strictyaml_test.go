@@ -121,3 +121,14 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestNearest(t *testing.T) {
+	known := []string{"focus", "personality", "luna-7", "softhsm-2.6.1", "of"}
+	for word, want := range map[string]string{
+		"focsu": "focus", "foci": "focus", "bogus": "", "luna7": "luna-7", "softhsm": "softhsm-2.6.1", "so": "", "": "", "off": "of", "zz": "",
+	} {
+		if got := strictyaml.Nearest(word, known); got != want {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -41,8 +42,8 @@ func (f *targetFlags) config(a *app) run.Config {
 // known refuses a fault and a personality that there are not, before anything is judged.
 func (f *targetFlags) known() error {
 	if f.Fault != "" {
-		if _, err := fault.Load(f.Fault); err != nil {
-			return &run.UsageError{What: "--fault: " + err.Error(), Mend: "see epsbench list faults"}
+		if _, err := knownFault("--fault", f.Fault); err != nil {
+			return err
 		}
 	}
 	if f.Personality != "" {
@@ -50,6 +51,22 @@ func (f *targetFlags) known() error {
 		return err
 	}
 	return nil
+}
+
+// knownFault finds a scenario, and refuses one that there is not.
+func knownFault(flag, name string) (*fault.Scenario, error) {
+	s, err := fault.Load(name)
+	if errors.Is(err, fault.ErrUnknown) {
+		var names []string
+		for _, known := range fault.List() {
+			names = append(names, known.Name)
+		}
+		return nil, &run.UsageError{What: flag + ": no fault scenario " + name + ", and no such file", Mend: didYouMean(name, names) + "see epsbench list faults"}
+	}
+	if err != nil {
+		return nil, &run.UsageError{What: flag + ": " + err.Error(), Mend: "epsbench list faults --schema is the form of a file"}
+	}
+	return s, nil
 }
 
 // repeat is the command that judges the same again; the focus stands last. A DSN holds a

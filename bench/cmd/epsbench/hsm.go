@@ -7,21 +7,23 @@ import (
 	"strconv"
 
 	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/bench/target"
 	"github.com/epsbench/epsbench/conformance"
 	"github.com/epsbench/epsbench/conformance/hsm"
 	"github.com/epsbench/epsbench/emulator/layer/personality"
+	"github.com/epsbench/epsbench/emulator/strictyaml"
 )
 
 // hsmCommand judges a PKCS#11 module by itself.
 type hsmCommand struct {
-	Module      string `default:"emulator" placeholder:"MODULE" help:"emulator, softhsm, or the path of a PKCS#11 library (${default})."`
-	TokenLabel  string `placeholder:"LABEL" help:"The token of the library; it makes session objects there, no others. Without: an empty slot is initialised."`
+	Module      string `default:"emulator" placeholder:"MODULE" help:"emulator; softhsm, which is a SoftHSM with empty tokens of the bench's own; or the path of a PKCS#11 library (${default})."`
+	TokenLabel  string `placeholder:"LABEL" help:"The token of the library at that path; it makes session objects there, no others. Without: an empty slot is initialised."`
 	Slot        *uint  `placeholder:"N" help:"The same by its slot."`
 	PINEnv      string `name:"pin-env" placeholder:"VAR" help:"The variable that holds the user's PIN of that token."`
 	As          string `placeholder:"NAME" help:"Hold the module against a personality: is it the HSM that it should be? See epsbench list personalities."`
 	Personality string `placeholder:"NAME" help:"Have the module behave as another HSM, and hold it against that."`
 	Focus       string `placeholder:"EXPR" help:"Only what a label expression over claim ids and suites selects, such as 'HSM-operations || rfc'."`
-	Out         string `default:"out" placeholder:"DIR" help:"Where the outputs go (${default}/)."`
+	Out         string `default:"out/hsm" placeholder:"DIR" help:"Where the outputs go (${default}/)."`
 	Seed        *int64 `placeholder:"N" help:"Fixes all that the bench draws; default: random."`
 	heldFlags
 }
@@ -42,6 +44,9 @@ func (c *hsmCommand) Run(a *app) error {
 }
 
 func (c *hsmCommand) known() error {
+	if own := ownTokens[c.Module]; own != nil && (c.TokenLabel != "" || c.Slot != nil) {
+		return own()
+	}
 	switch {
 	case c.TokenLabel != "" && c.Slot != nil:
 		return &run.UsageError{What: "--token-label and --slot exclude each other", Mend: "name the token by one of them"}
@@ -65,12 +70,26 @@ func (c *hsmCommand) known() error {
 	return nil
 }
 
+// ownTokens are of the modules whose tokens the bench makes for itself: none of the user's is there.
+var ownTokens = map[string]func() error{
+	"emulator": func() error {
+		return &run.UsageError{What: "--module emulator has tokens of the bench's own, and none of yours", Mend: "leave out --token-label, --slot and --pin-env"}
+	},
+	"softhsm": func() error {
+		path, err := target.SoftHSM()
+		if err != nil {
+			return &run.UsageError{What: "--module softhsm: " + err.Error(), Mend: run.HintOf(err)}
+		}
+		return &run.UsageError{What: "--module softhsm has tokens of the bench's own, and none of yours", Mend: "--module " + path + " is the one with your tokens"}
+	},
+}
+
 // knownPersonality finds a personality, and refuses one that there is not, and one whose
 // probes there are not.
 func knownPersonality(flag, name string) (*personality.Personality, error) {
 	p, err := personality.Load(name)
 	if errors.Is(err, personality.ErrUnknown) {
-		return nil, &run.UsageError{What: flag + ": no personality " + name + ", and no such file", Mend: "see epsbench list personalities"}
+		return nil, &run.UsageError{What: flag + ": no personality " + name + ", and no such file", Mend: didYouMean(name, personality.Names()) + "see epsbench list personalities"}
 	}
 	if err != nil {
 		return nil, &run.UsageError{What: flag + ": " + err.Error(), Mend: "epsbench list personalities --schema is the form of a file"}
@@ -85,6 +104,14 @@ func knownPersonality(flag, name string) (*personality.Personality, error) {
 		}
 	}
 	return p, nil
+}
+
+// didYouMean asks for the name that is near, if one is.
+func didYouMean(name string, names []string) string {
+	if near := strictyaml.Nearest(name, names); near != "" {
+		return fmt.Sprintf("did you mean %s? ", near)
+	}
+	return ""
 }
 
 // repeat is the command that judges the same again.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/epsbench/epsbench/bench/report"
 	"github.com/epsbench/epsbench/bench/run"
+	"github.com/epsbench/epsbench/emulator/strictyaml"
 )
 
 func main() { os.Exit(epsbench(registry(), os.Args[1:], os.Stdout, os.Stderr)) }
@@ -79,7 +81,28 @@ func usage(err error) error {
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
 		command = parse.Context.Selected().FullPath()
 	}
-	return &run.UsageError{What: err.Error(), Mend: "see: " + command + " --help"}
+	return &run.UsageError{What: meant(err.Error()), Mend: "see: " + command + " --help"}
+}
+
+// guesses are what kong takes for meant: also words that have little in common with the one that was typed.
+var guesses = regexp.MustCompile(`^(.* (\S+)), did you mean (.*)\?$`)
+
+var dashes = regexp.MustCompile(`^-*`)
+
+// meant leaves of the guesses the nearest, if one is near.
+func meant(message string) string {
+	parts := guesses.FindStringSubmatch(message)
+	if parts == nil {
+		return message
+	}
+	var known []string
+	for guess := range strings.SplitSeq(strings.TrimPrefix(parts[3], "one of "), ", ") {
+		known = append(known, strings.Trim(guess, `"-`))
+	}
+	if near := strictyaml.Nearest(strings.Trim(parts[2], "-"), known); near != "" {
+		return fmt.Sprintf("%s, did you mean %s%s?", parts[1], dashes.FindString(parts[2]), near)
+	}
+	return parts[1]
 }
 
 // fail says what happened in one line, or in the lines of a table, and in one more what to

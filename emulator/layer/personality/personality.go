@@ -112,15 +112,24 @@ type Limit struct {
 //go:embed personalities/*.yaml
 var embedded embed.FS
 
-// List gives the personalities that come with the package, by name.
-func List() ([]*Personality, error) {
+// Names gives those of the personalities that come with the package.
+func Names() []string {
 	files, err := embedded.ReadDir("personalities")
 	if err != nil {
-		return nil, err
+		panic(err) // embedded
 	}
-	var out []*Personality
+	var out []string
 	for _, f := range files {
-		p, err := Load(strings.TrimSuffix(f.Name(), ".yaml"))
+		out = append(out, strings.TrimSuffix(f.Name(), ".yaml"))
+	}
+	return out
+}
+
+// List gives the personalities that come with the package, by name.
+func List() ([]*Personality, error) {
+	var out []*Personality
+	for _, name := range Names() {
+		p, err := Load(name)
 		if err != nil {
 			return nil, err
 		}
@@ -160,8 +169,11 @@ func (p *Personality) extend() error {
 	if p.Extends == "" {
 		return nil
 	}
-	if _, err := embedded.Open("personalities/" + p.Extends + ".yaml"); err != nil || p.Extends == p.Name {
-		return fmt.Errorf("extends %q: %w", p.Extends, ErrUnknown)
+	if p.Extends == p.Name {
+		return fmt.Errorf("extends: a personality cannot extend itself; give it a name other than %q", p.Name)
+	}
+	if _, err := embedded.Open("personalities/" + p.Extends + ".yaml"); err != nil {
+		return fmt.Errorf("extends: no personality %q comes with the package; see epsbench list personalities", p.Extends)
 	}
 	base, err := Load(p.Extends)
 	if err != nil {

@@ -48,7 +48,8 @@ func TestWhatIsWrongWithAFile(t *testing.T) {
 		{"a value of no form", head + rule + "when: {function: [C_Sign]}, then: {set: {CKA_LABEL: [1]}}}\n", "CKA_LABEL is"},
 		{"a probe without what it sees", head + rule + "probe: library, then: {permit: [legacy]}}\n", "both or none"},
 		{"another confidence", head + strings.Replace(rule, "measured", "hoped", 1) + "then: {permit: [legacy]}}\n", "hoped"},
-		{"a base that there is not", head + "extends: luna-8\n", "luna-8"},
+		{"a base that there is not", head + "extends: luna-8\n", `extends: no personality "luna-8" comes with the package`},
+		{"itself as base", head + "extends: mine\n", `cannot extend itself; give it a name other than "mine"`},
 		{"two rules of one id", head + rule + "then: {permit: [legacy]}}\n  - {id: r, text: t, source: s, confidence: measured, then: {permit: [legacy]}}\n", "two rules"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
