@@ -20,7 +20,7 @@ import (
 type listCommand struct {
 	What   string `arg:"" enum:"claims,suites,mutants,targets,faults,personalities,probes" help:"claims, suites, mutants, targets, faults, personalities or probes."`
 	Format string `default:"table" enum:"table,json" help:"table or json (${default})."`
-	Of     string `placeholder:"NAME" help:"The rules of one personality, and what it does not reproduce."`
+	Of     string `placeholder:"NAME" help:"The rules of one personality, and what it does not reproduce; or those of one fault. A name, or a file."`
 	Schema bool   `help:"The JSON Schema of the file that one's own is written in: of faults or personalities."`
 }
 
@@ -33,7 +33,7 @@ func (c *listCommand) Run(a *app) error {
 		return c.schema(a)
 	}
 	if c.Of != "" {
-		return c.personality(a)
+		return c.one(a)
 	}
 	lists := map[string]func(*app) (any, table.Row, []table.Row){
 		"claims": listClaims, "suites": listSuites, "mutants": listMutants, "targets": listTargets,
@@ -51,7 +51,20 @@ func (c *listCommand) Run(a *app) error {
 }
 
 // legends stand below a table.
-var legends = map[string]func(io.Writer){"probes": printArguments}
+var legends = map[string]func(io.Writer){
+	"probes":        printArguments,
+	"faults":        func(w io.Writer) { fmt.Fprintln(w, "\nWhich calls, and how often: epsbench list faults --of NAME") },
+	"personalities": func(w io.Writer) { fmt.Fprintln(w, "\nWhat each does: epsbench list personalities --of NAME") },
+}
+
+// one lists the rules of what --of names.
+func (c *listCommand) one(a *app) error {
+	show := map[string]func(*listCommand, *app) error{"faults": (*listCommand).fault, "personalities": (*listCommand).personality}[c.What]
+	if show == nil {
+		return &run.UsageError{What: "--of is about faults and personalities", Mend: "see: epsbench list --help"}
+	}
+	return show(c, a)
+}
 
 func (c *listCommand) schema(a *app) error {
 	schema := schemas[c.What]

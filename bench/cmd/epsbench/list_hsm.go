@@ -7,7 +7,6 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/conformance/hsm"
 	"github.com/epsbench/epsbench/emulator/layer/fault"
 	"github.com/epsbench/epsbench/emulator/layer/personality"
@@ -58,11 +57,26 @@ func printArguments(w io.Writer) {
 	fmt.Fprintln(w, "fails, it answers with that step: \"a wrapping key: CKR_TEMPLATE_INCONSISTENT\".")
 }
 
+// fault lists the rules of one.
+func (c *listCommand) fault(a *app) error {
+	s, err := knownFault("--of", c.Of)
+	if err != nil {
+		return err
+	}
+	if c.Format == "json" {
+		return printJSON(a.out, s)
+	}
+	var rows []table.Row
+	for _, r := range s.Rules {
+		rows = append(rows, table.Row{r.Name, r.When, r.Then})
+	}
+	fmt.Fprintf(a.out, "%s: %s\nSeen: %s\n\n", s.Name, s.About, s.Source)
+	printTable(a.out, table.Row{"rule", "which calls", "what becomes of each"}, rows)
+	return nil
+}
+
 // personality lists the rules of one.
 func (c *listCommand) personality(a *app) error {
-	if c.What != "personalities" {
-		return &run.UsageError{What: "--of is about personalities", Mend: "epsbench list personalities --of " + c.Of}
-	}
 	p, err := knownPersonality("--of", c.Of)
 	if err != nil {
 		return err
