@@ -23,7 +23,7 @@ deps: ## install what the tests need and this machine lacks (Debian, Ubuntu)
 	@.ci/deps
 
 test: deps build ## everything, on real SoftHSMv2 and real MariaDB, with the race detector; then the mutants
-	$(GO) test -race -vet=all -timeout 14m ./...
+	GORACE="atexit_sleep_ms=20 $$GORACE" $(GO) test -race -vet=all -timeout 14m ./... # programs under the detector would end a second later each
 	$(GO) test -trimpath ./vectors ./conformance/stat # those that are too long for the race detector
 	bin/epsbench run --hsm softhsm --store mariadb --out out/real
 	bin/epsbench selfcheck --out out/selfcheck
