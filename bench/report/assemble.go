@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/epsbench/epsbench/conformance"
 )
@@ -17,6 +18,7 @@ type Input struct {
 	Mutants    map[string][]Mutant // by claim
 	Unselected map[string]string   // claim → why it was not asked for
 	Findings   []conformance.Finding
+	Unusable   string // why the target could not be opened: nothing was judged
 }
 
 // Assemble folds the results into claims and the claims into an ending. Every
@@ -40,7 +42,10 @@ func Assemble(in Input) Report {
 		c := FromRow(row)
 		c.Mutants = in.Mutants[row.ID]
 		why, out := in.Unselected[row.ID]
-		judge(&c, row, id, byClaim[row.ID])
+		if judge(&c, row, id, byClaim[row.ID]); in.Unusable != "" && row.Status == conformance.Automated && row.About(id.Kind) {
+			first, _, _ := strings.Cut(in.Unusable, "\n")
+			c.Verdict, c.Reason = conformance.Blocked, "the target could not be used: "+strings.TrimSuffix(first, ":")
+		}
 		if out && len(c.Cases) == 0 && row.Status == conformance.Automated {
 			c.Verdict, c.Reason, c.Unselected = conformance.Excluded, why, true
 		}
@@ -51,6 +56,10 @@ func Assemble(in Input) Report {
 	}
 	r.Summary = Summarise(r.Claims, nil)
 	r.Summary.Families = in.Families
+	if in.Unusable != "" {
+		e, sentence := End(Facts{Unusable: true})
+		r.Summary.Exit, r.Summary.Word, r.Summary.Sentence, r.Summary.Reason = e.Exit, e.Word, sentence, in.Unusable
+	}
 	return r
 }
 

@@ -29,6 +29,12 @@ func (r Report) JUnit(w io.Writer) error {
 			add(s, tc)
 		}
 	}
+	if r.Summary.Exit == ExitUnusable { // without it, a CI would see tests that were left out, and none that went wrong
+		s := r.suite("target")
+		add(&s, reporters.JUnitTestCase{Name: "the target can be used", Classname: "target", Status: r.Summary.Word,
+			Error: &reporters.JUnitError{Message: r.Summary.Sentence, Type: "unusable", Description: printable(r.Summary.Reason)}})
+		all.TestSuites = append(all.TestSuites, s)
+	}
 	for _, s := range all.TestSuites {
 		all.Tests += s.Tests
 		all.Disabled += s.Skipped

@@ -55,9 +55,10 @@ type Summary struct {
 	Verdicts map[conformance.Verdict]int `json:"verdicts"` // claims, not cases
 	Complete bool                        `json:"complete"`
 	Exit     int                         `json:"exit"`
-	Word     string                      `json:"word"`     // PASS, FAIL, INCOMPLETE, …
-	Sentence string                      `json:"sentence"` // the verdict in words
-	Cases    int                         `json:"cases"`    // that were executed
+	Word     string                      `json:"word"`             // PASS, FAIL, INCOMPLETE, …
+	Sentence string                      `json:"sentence"`         // the verdict in words
+	Reason   string                      `json:"reason,omitempty"` // why the target could not be used, in lines
+	Cases    int                         `json:"cases"`            // that were executed
 	Families []Ended                     `json:"families,omitempty"`
 }
 

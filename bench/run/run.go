@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,8 +38,9 @@ var limits = map[conformance.Profile]time.Duration{
 	conformance.Full:  4 * time.Hour,
 }
 
-// Run judges the target and gives the report. An error means that there is none:
-// *UsageError, *UnusableError, or that the output directory cannot be written.
+// Run judges the target and gives the report. With *UnusableError it says that nothing was
+// judged, and why. Any other error means that there is none: *UsageError, or that the output
+// directory cannot be written.
 func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.Report, error) {
 	started := time.Now().UTC()
 	sel, err := r.selected(c.Focus)
@@ -53,7 +55,8 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 		}
 	}
 	outcomes, err := r.execute(ctx, c, jobs, watch)
-	if err != nil {
+	var unusable *UnusableError
+	if err != nil && !errors.As(err, &unusable) {
 		return report.Report{}, err
 	}
 	in := report.Input{
@@ -65,6 +68,9 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 	}
 	if kind == conformance.KindEPS {
 		in.Findings = r.Findings // they are on the texts about an EPS
+	}
+	if unusable != nil {
+		in.Identity, in.Unusable = c.asked(kind), strings.TrimSpace(unusable.What+"\n"+unusable.Mend)
 	}
 	for _, o := range outcomes {
 		if in.Identity.Name == "" && o.Identity != nil {
@@ -78,7 +84,17 @@ func Run(ctx context.Context, r Registry, c Config, watch func(Event)) (report.R
 		sel.narrow(outcomes)
 	}
 	in.Run.Seconds = time.Since(started).Seconds()
-	return report.Assemble(in), nil
+	return report.Assemble(in), err
+}
+
+// asked is what is known of a target that was not opened. A DSN holds a password.
+func (c Config) asked(kind conformance.Kind) conformance.Identity {
+	store := c.Options.Store
+	if strings.ContainsAny(store, "@:/") {
+		store = "a server given by its DSN"
+	}
+	return conformance.Identity{Kind: kind, Name: c.Target, Store: map[string]string{"engine": store},
+		HSM: map[string]string{"kind": c.Options.HSM, "personality": c.Options.Personality, "held against": c.Options.As, "fault": c.Options.Fault}}
 }
 
 // suiteOfFaults is the suite that plays Options.Fault.

@@ -143,10 +143,17 @@ func TestBrokenTargetFails(t *testing.T) {
 func TestMissingTargetIsOneErrorWithAHint(t *testing.T) {
 	c := run.Config{}
 	c.Options.HSM = runtest.Missing
-	_, err := judge(t, c)
+	c.Options.Store = "eps:secret@tcp(db)/eps"
+	r, err := judge(t, c)
 	var unusable *run.UnusableError
 	if !errors.As(err, &unusable) || run.HintOf(err) != "is it installed?" {
 		t.Fatalf("error %v, hint %q", err, run.HintOf(err))
+	}
+	if got := claim(t, r, "T-1"); r.Summary.Exit != report.ExitUnusable || got.Verdict != conformance.Blocked || !strings.Contains(got.Reason, "no such module") {
+		t.Errorf("summary %+v, claim %+v", r.Summary, got)
+	}
+	if text, _ := r.Encode(); strings.Contains(string(text), "secret") {
+		t.Error("the report has the password of the store")
 	}
 }
 

@@ -42,6 +42,9 @@ func (s *screen) end(r report.Report, diff *report.Diff, path string) {
 	}
 	s.print("\n%s%s in %.0f s → %s\n", s.paint(colour, r.Summary.Word), partial, r.Run.Seconds, path)
 	s.print("%s\n", r.Summary.Sentence)
+	for line := range strings.Lines(r.Summary.Reason) {
+		s.print("  %s\n", strings.TrimSuffix(line, "\n"))
+	}
 }
 
 func (s *screen) family(r report.Report, e report.Ended) {

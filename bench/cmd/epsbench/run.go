@@ -54,6 +54,14 @@ func (h *heldFlags) judge(a *app, config run.Config) error {
 	s.prepare()
 	r, err := run.Run(a.ctx, a.Registry, config, s.watch)
 	s.clear()
+	var unusable *run.UnusableError
+	if errors.As(err, &unusable) {
+		path, failed := write(r, config.Out, h.JUnit)
+		if failed == nil {
+			s.print("%s → %s\n", s.paint(red, r.Summary.Word), path)
+		}
+		return errors.Join(err, failed)
+	}
 	if err != nil {
 		return err
 	}
