@@ -43,6 +43,9 @@ type Backend struct {
 	Module string `yaml:"module"` // the path of another PKCS#11 library
 }
 
+// Wanted is what an error says where something else stands.
+func (Backend) Wanted() string { return "{token: memory}, {token: DIRECTORY} or {module: PATH}" }
+
 // Memory is the Token that keeps nothing.
 const Memory = "memory"
 
@@ -61,11 +64,17 @@ type PIN struct {
 	File string `yaml:"file"` // the first line of a file
 }
 
+// Wanted is what an error says where something else stands: the PIN itself, perhaps.
+func (PIN) Wanted() string { return "{env: NAME} or {file: PATH}" }
+
 // Fault plays a scenario before the backend: one of `epsbench list faults`, or a file.
 type Fault struct {
 	Scenario string `yaml:"scenario"`
 	Seed     uint64 `yaml:"seed"`
 }
+
+// Wanted is what an error says where something else stands.
+func (Fault) Wanted() string { return "a group of keys, like {scenario: NAME}" }
 
 // Trace writes down every call, as JSON lines.
 type Trace struct {
@@ -73,12 +82,18 @@ type Trace struct {
 	Labels bool   `yaml:"labels"` // a record tells what its objects are called; also on the control socket
 }
 
+// Wanted is what an error says where something else stands.
+func (Trace) Wanted() string { return "a group of keys, like {file: PATH}" }
+
 // Control lets a bench in: see package control.
 type Control struct {
 	Socket        string   `yaml:"socket"`         // see Path; empty: nobody is let in
 	UIDs          []uint32 `yaml:"uids"`           // who may connect, beside the uid of the process
 	UnsafeNeedles bool     `yaml:"unsafe_needles"` // the bench may ask for the clear values of keys
 }
+
+// Wanted is what an error says where something else stands.
+func (Control) Wanted() string { return "a group of keys, like {socket: PATH}" }
 
 // Needle narrows what is told of the clear values of keys, where the control socket tells
 // them at all.

@@ -67,10 +67,11 @@ func TestWhatIsWrongWithAFile(t *testing.T) {
 		{"needles that are off", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s}\nneedle: {shortest: 16}\n", "unsafe_needles"},
 		{"needles that are everywhere", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s, unsafe_needles: true}\nneedle: {shortest: 2}\n", "8 bytes or more"},
 		{"needles from nowhere", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s, unsafe_needles: true}\nneedle: {functions: [C_Sign]}\n", `"C_Sign"; one does from C_CopyObject`},
-		{"a uid that is none", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s, uids: [-1]}\n", "line 3: a number in the place of a whole number"},
+		{"a uid that is none", "format: epsbench.emulator/1\nbackend: {token: memory}\ncontrol: {socket: /s, uids: [-1]}\n", "line 3: uids: a number in the place of a whole number"},
 		{"labels of no records", "format: epsbench.emulator/1\nbackend: {token: memory}\ntrace: {labels: true}\n", "labels of no records"},
 		{"two documents", "format: epsbench.emulator/1\nbackend: {token: memory}\n---\na: 1\n", "more than one"},
-		{"a PIN in the file", "format: epsbench.emulator/1\nbackend: {token: memory}\nslots: [{id: 1, label: x, pin: 1234}]\n", "line 3: a number in the place of PIN"},
+		{"a trace that is a path", "format: epsbench.emulator/1\nbackend: {token: memory}\ntrace: /tmp/t\n", "line 3: trace: a text in the place of a group of keys, like {file: PATH}"},
+		{"a PIN in the file", "format: epsbench.emulator/1\nbackend: {token: memory}\nslots: [{id: 1, label: x, pin: 1234}]\n", "line 3: pin: a number in the place of {env: NAME} or {file: PATH}"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := config.Parse([]byte(tt.text)); err == nil || !strings.Contains(err.Error(), tt.says) {

@@ -2,47 +2,16 @@ package strictyaml
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 )
 
-// keysOf gives the keys of each struct that into holds, by the name of its type.
-func keysOf(into any) map[string][]string {
-	out := map[string][]string{}
-	collect(reflect.TypeOf(into), out)
-	return out
-}
-
-func collect(t reflect.Type, out map[string][]string) {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		collect(t.Elem(), out)
-	case reflect.Struct:
-		if _, seen := out[t.String()]; seen {
-			return
-		}
-		out[t.String()] = nil
-		for i := range t.NumField() {
-			f := t.Field(i)
-			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			if !f.IsExported() || key == "-" {
-				continue
-			}
-			if key == "" {
-				key = strings.ToLower(f.Name)
-			}
-			out[t.String()] = append(out[t.String()], key)
-			collect(f.Type, out)
-		}
-	}
-}
-
-// farthest is how many letters a key that was meant may be away.
+// farthest is how many letters a word that was meant may be away.
 const farthest = 2
 
-// meant asks whether the key that is nearest to an unknown one was meant, if one is near.
-func meant(key string, known []string) string {
-	if found := Nearest(key, known); found != "" {
+// Meant asks whether the known word that is nearest to an unknown one was meant: `: did you
+// mean "trees"?`, or nothing where none is near. An error about the unknown word ends with it.
+func Meant(word string, known []string) string {
+	if found := Nearest(word, known); found != "" {
 		return fmt.Sprintf(": did you mean %q?", found)
 	}
 	return ""
