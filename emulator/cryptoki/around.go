@@ -1,6 +1,7 @@
 package cryptoki
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/miekg/pkcs11"
@@ -42,6 +43,11 @@ func FunctionNamed(name string) (Function, bool) {
 		}
 	}
 	return 0, false
+}
+
+// Functions gives the names of all functions that pass through Around.
+func Functions() []string {
+	return slices.DeleteFunc(slices.Clone(functionNames[:]), func(n string) bool { return n == "" })
 }
 
 // Call is one call. The fields that its function does not use are zero.

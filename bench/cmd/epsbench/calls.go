@@ -13,6 +13,7 @@ import (
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
+	"github.com/epsbench/epsbench/emulator/strictyaml"
 )
 
 // callFlags say which calls are shown and summed up.
@@ -22,12 +23,15 @@ type callFlags struct {
 	Summary  bool     `help:"Only the summary by function."`
 }
 
-// known refuses a function that there is not.
-func (f callFlags) known() error {
-	for _, name := range f.Function {
-		if _, ok := cryptoki.FunctionNamed(name); !ok {
-			return &run.UsageError{What: fmt.Sprintf("no function is called %q", name), Mend: "a name of PKCS#11, as C_Sign"}
+// known writes functions as PKCS#11 does, and refuses one that there is not.
+func (f *callFlags) known() error {
+	names := cryptoki.Functions()
+	for i, name := range f.Function {
+		at := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+		if at < 0 {
+			return &run.UsageError{What: fmt.Sprintf("no function is called %q%s", name, strictyaml.Meant(name, names)), Mend: "a name of PKCS#11, as C_Sign"}
 		}
+		f.Function[i] = names[at]
 	}
 	return nil
 }
@@ -108,9 +112,9 @@ func numbers(ns []int) string { return strings.Trim(fmt.Sprint(ns), "[]") }
 
 // short shows a time with three digits or so: "12.3µs".
 func short(d time.Duration) string {
-	for unit := time.Duration(1); ; unit *= 10 {
-		if d < 1000*unit {
-			return d.Round(unit).String()
-		}
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
 	}
+	return d.Round(unit).String()
 }

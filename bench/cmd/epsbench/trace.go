@@ -25,11 +25,16 @@ func (c *traceCommand) Run(a *app) error {
 		return err
 	}
 	defer in.Close()
-	v, broken := newCallView(a.out, c.callFlags), error(nil)
+	var broken error
+	v, read := newCallView(a.out, c.callFlags), 0
 	for r, err := range trace.Read(in) {
 		if broken = err; err == nil {
+			read++
 			v.add(r)
 		}
+	}
+	if broken != nil && read == 0 {
+		return &run.UsageError{What: fmt.Sprintf("%s is no trace: %v", c.File, broken), Mend: traceFrom}
 	}
 	if err := v.end(); err != nil {
 		return err
@@ -40,13 +45,16 @@ func (c *traceCommand) Run(a *app) error {
 	return nil
 }
 
+// traceFrom says where to get a trace.
+const traceFrom = "a trace is left by trace: {file: …} in the file of EPSEMU_CONF"
+
 func openTrace(path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return io.NopCloser(os.Stdin), nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &run.UsageError{What: err.Error(), Mend: "a trace is left by trace: {file: …} in the file of EPSEMU_CONF"}
+		return nil, &run.UsageError{What: err.Error(), Mend: traceFrom}
 	}
 	return f, nil
 }

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"github.com/epsbench/epsbench/emulator/cryptoki"
@@ -17,6 +18,10 @@ import (
 
 // MaxLine is the longest line that Read takes, bytes: a record is some hundreds.
 const MaxLine = 1 << 20
+
+// MaxTook is the longest call that Read takes: one that waits for a slot's event lasts as long
+// as its program, and a year is more than any has run.
+const MaxTook = 365 * 24 * time.Hour
 
 // Writer gives a sink for New that writes each record as a line of JSON, in one piece:
 // processes that append to the same file do not mix their lines.
@@ -80,7 +85,7 @@ func (r Record) check() error {
 	switch {
 	case r.At.IsZero():
 		return errors.New("a record without its time")
-	case r.Took < 0:
+	case r.Took < 0 || r.Took > MaxTook:
 		return fmt.Errorf("a call that took %v", r.Took)
 	case r.Return == "":
 		return errors.New("a record without its return value")

@@ -72,6 +72,7 @@ func TestWhatIsWrongWithATrace(t *testing.T) {
 		{"a function that is none", strings.Replace(good, "C_Sign", "C_Sing", 1), `"C_Sing"`},
 		{"no time", `{"Function":"C_Sign","Return":"CKR_OK"}`, "without its time"},
 		{"time that runs back", strings.Replace(good, "1500", "-1", 1), "took -1ns"},
+		{"a call of centuries", strings.Replace(good, "1500", "9223372036854775807", 1), "took 2562047h47m16.854775807s"},
 		{"no return value", strings.Replace(good, "CKR_OK", "", 1), "without its return value"},
 		{"a word that a terminal obeys", strings.Replace(good, "CKR_OK", `CKR\u001b[2J`, 1), "cannot be printed"},
 		{"a line without end", strings.Repeat("x", trace.MaxLine+1), "longer than"},
