@@ -70,6 +70,26 @@ func (p *program) generate(label string) pkcs11.ObjectHandle {
 	return key
 }
 
+// quiet is a scenario that strikes nothing.
+func quiet(t *testing.T) *fault.Scenario {
+	return scenario(t, "  - {when: {function: [C_WaitForSlotEvent]}, then: {delay: 1ns}}\n")
+}
+
+// wrapped makes a key that wraps, and one that it may wrap.
+func (p *program) wrapped() (wrapping, row pkcs11.ObjectHandle) {
+	p.t.Helper()
+	made := func(more *pkcs11.Attribute) pkcs11.ObjectHandle {
+		key, err := p.GenerateKey(p.s, how(pkcs11.CKM_AES_KEY_GEN), []*pkcs11.Attribute{
+			pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), more,
+		})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return key
+	}
+	return made(pkcs11.NewAttribute(pkcs11.CKA_WRAP, true)), made(pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, true))
+}
+
 func how(m uint) []*pkcs11.Mechanism { return []*pkcs11.Mechanism{pkcs11.NewMechanism(m, nil)} }
 
 func (p *program) sign() ([]byte, error) {
@@ -207,6 +227,46 @@ func TestAnswersAreWrong(t *testing.T) {
 	}
 }
 
+// A call counts as struck where the program meets something else than it would have.
+func TestWhatChangesNothingIsNoStrike(t *testing.T) {
+	for _, tt := range []struct {
+		name, rule string
+		call       func(p *program)
+		struck     int
+	}{
+		{"a bit of no output", "{when: {function: [C_SignInit]}, then: {flip_bit: true}}", func(p *program) { p.sign() }, 0},
+		{"nor where it comes late", "{when: {function: [C_SignInit]}, then: {delay: 1ns, flip_bit: true}}", func(p *program) { p.sign() }, 0},
+		{"a bit of an error", "{when: {function: [C_Sign]}, then: {flip_bit: true}}", func(p *program) { p.Sign(p.s, nil) }, 0},
+		{"a bit of an output", "{when: {function: [C_Sign]}, then: {flip_bit: true}}", func(p *program) { p.sign() }, 1},
+		{"no other key", "{when: {function: [C_SignInit]}, then: {another_handle: true}}", func(p *program) { p.sign() }, 0},
+		{"no key at all", "{when: {function: [C_DigestInit]}, then: {another_handle: true}}", func(p *program) { p.DigestInit(p.s, how(pkcs11.CKM_SHA256)) }, 0},
+		{"no session", "{when: {function: [C_GetTokenInfo]}, then: {close: session}}", func(p *program) { p.GetTokenInfo(0) }, 0},
+		{"a session that is none", "{when: {function: [C_Sign]}, then: {close: session}}", func(p *program) { p.Sign(4711, nil) }, 0},
+		{"a session", "{when: {function: [C_Sign]}, then: {close: session}}", func(p *program) { p.sign() }, 1},
+		{"no slots of a call without", "{when: {function: [C_Sign]}, then: {no_slots: true}}", func(p *program) { p.sign() }, 0},
+		{"no slots", "{when: {function: [C_GetSlotList]}, then: {no_slots: true}}", func(p *program) { p.GetSlotList(true) }, 1},
+		{"a first output again", "{when: {function: [C_Sign]}, then: {repeat: true}}", func(p *program) { p.sign() }, 0},
+		{"the same output again", "{when: {function: [C_Sign]}, then: {repeat: true}}", func(p *program) { p.sign(); p.sign() }, 0},
+		{"an output again", "{when: {function: [C_GenerateRandom]}, then: {repeat: true}}", func(p *program) { p.GenerateRandom(p.s, 16); p.GenerateRandom(p.s, 16) }, 1},
+		{"a lost answer of what fails anyway", "{when: {function: [C_Sign]}, then: {done: true, return: CKR_DEVICE_ERROR}}", func(p *program) { p.Sign(4711, nil) }, 0},
+		{"a delay", "{when: {function: [C_Sign]}, then: {delay: 1ns}}", func(p *program) { p.sign() }, 1},
+		{"what changes nothing is not one of the times", "{when: {function: [C_Sign], times: 1}, then: {flip_bit: true}}", func(p *program) { p.Sign(p.s, nil); p.sign(); p.sign() }, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := scenario(t, "  - "+tt.rule+"\n")
+			p := play(t, quiet(t), fault.Options{})
+			end, err := p.layer.Hold(s, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.call(p)
+			if n, held := p.layer.Fired(), end(); n != tt.struck || held != tt.struck {
+				t.Errorf("struck %d, and %d by who holds it; want %d", n, held, tt.struck)
+			}
+		})
+	}
+}
+
 // A call whose answer is lost has been made.
 func TestALostAnswer(t *testing.T) {
 	p := play(t, scenario(t, "  - {when: {function: [C_DestroyObject]}, then: {done: true, return: CKR_DEVICE_ERROR}}\n"), fault.Options{})
@@ -252,7 +312,11 @@ func TestEveryScenarioStrikes(t *testing.T) {
 			if s.About == "" || s.Source == "" {
 				t.Error("says not what it does, or where it has happened")
 			}
-			p := play(t, s, fault.Options{Now: func() time.Time { return now }, Wait: func(time.Duration, <-chan struct{}) {}})
+			p := play(t, quiet(t), fault.Options{Now: func() time.Time { return now }, Wait: func(time.Duration, <-chan struct{}) {}})
+			wrapping, row := p.wrapped()
+			if err := p.layer.Play(s); err != nil {
+				t.Fatal(err)
+			}
 			now = now.Add(2 * time.Hour)
 			for range 6 {
 				p.GetSlotList(true)
@@ -260,7 +324,7 @@ func TestEveryScenarioStrikes(t *testing.T) {
 				p.sign()
 				p.GenerateRandom(p.s, 8)
 				p.UnwrapKey(p.s, how(pkcs11.CKM_AES_KEY_WRAP), p.key, nil, nil)
-				p.WrapKey(p.s, how(pkcs11.CKM_AES_KEY_WRAP), p.key, p.key)
+				p.WrapKey(p.s, how(pkcs11.CKM_AES_KEY_WRAP), wrapping, row)
 				p.DeriveKey(p.s, how(pkcs11.CKM_SHA256), p.key, nil)
 				p.Decrypt(p.s, nil)
 				p.SignInit(p.s, how(pkcs11.CKM_SHA256_HMAC), p.key+1)
@@ -278,11 +342,13 @@ func TestEveryScenarioStrikes(t *testing.T) {
 
 func TestWhatIsWrongWithAScenario(t *testing.T) {
 	for _, tt := range []struct{ name, text, says string }{
-		{"two documents", "name: x\nabout: y\nrules: [{then: {return: CKR_OK}}]\n---\nname: z\n", "more than one"},
+		{"two documents", "name: x\nabout: y\nrules: [{then: {no_slots: true}}]\n---\nname: z\n", "more than one"},
 		{"an unknown key", "name: x\nabout: y\nrules:\n  - {whenever: {}, then: {return: CKR_OK}}\n", `line 4: no key "whenever" here`},
 		{"an unknown function", "name: x\nabout: y\nrules:\n  - {when: {function: [C_Sing]}, then: {return: CKR_OK}}\n", `"C_Sing" is no function`},
 		{"an unknown code", "name: x\nabout: y\nrules:\n  - {when: {}, then: {return: CKR_OH}}\n", `"CKR_OH" is neither`},
 		{"nothing happens", "name: x\nabout: y\nrules:\n  - {when: {}, then: {}}\n", "nothing happens"},
+		{"a return value that changes nothing", "name: x\nabout: y\nrules:\n  - {then: {return: CKR_OK}}\n", "nothing happens"},
+		{"nor where the call is done", "name: x\nabout: y\nrules:\n  - {then: {done: true, return: '0x0'}}\n", "nothing happens"},
 		{"no rules", "name: x\nabout: y\n", "1 to 64 rules"},
 		{"after nothing", "name: x\nabout: y\nrules:\n  - {when: {after: z}, then: {return: CKR_OK, delay: 1s}}\n", `no rule before it is called "z"`},
 	} {

@@ -52,7 +52,7 @@ func newRule(r *Rule) (*rule, error) {
 			out.code = pkcs11.Error(code)
 		}
 	}
-	return out, errors.Join(r.When.check(), r.Then.check())
+	return out, errors.Join(r.When.check(), r.Then.check(out.code))
 }
 
 func (t *Trigger) check() error {
@@ -64,10 +64,14 @@ func (t *Trigger) check() error {
 
 const longest = time.Hour // of a delay
 
-func (e *Effect) check() error {
+func (e *Effect) check(code error) error {
+	other := *e
+	other.Return, other.Done = "", false
 	switch {
 	case *e == Effect{}:
 		return errors.New("then: nothing happens")
+	case other == Effect{} && e.Return != "" && code == nil:
+		return errors.New("then: nothing happens where the return value is CKR_OK and nothing else")
 	case !slices.Contains([]string{"", "session", "sessions"}, e.Close):
 		return fmt.Errorf("then: close is session or sessions, not %q", e.Close)
 	case e.Delay < 0 || e.Delay > longest || e.Hang < 0 || e.Hang > longest:
@@ -100,77 +104,4 @@ func (r *rule) due(c *cryptoki.Call, idle time.Duration, chance *rand.Rand) bool
 // names tells whether a call's mechanism is one that the rule names.
 func (r *rule) names(m []*pkcs11.Mechanism) bool {
 	return len(m) == 1 && m[0] != nil && slices.Contains(r.mechanisms, m[0].Mechanism)
-}
-
-// strike carries out the effect of r.
-func (l *Layer) strike(c *cryptoki.Call, r *rule, p *script) error {
-	e := &r.Then
-	if e.Delay > 0 {
-		l.wait(e.Delay, nil)
-	}
-	if e.Hang > 0 {
-		l.wait(e.Hang, p.end)
-	}
-	if err := l.take(c, e); err != nil {
-		return err
-	}
-	if e.AnotherHandle {
-		c.Object = p.another(c.Object)
-	}
-	if r.code != nil && !e.Done {
-		return r.code
-	}
-	if err := c.Next(); err != nil {
-		return err
-	}
-	p.spoil(c, e)
-	return r.code
-}
-
-// take ends sessions or a login, in the module itself: what the program meets afterwards is
-// the module's own doing.
-func (l *Layer) take(c *cryptoki.Call, e *Effect) error {
-	if e.Close == "" && !e.Logout || c.Session == 0 {
-		return nil
-	}
-	info, err := l.next.GetSessionInfo(c.Session)
-	if err != nil {
-		return err
-	}
-	if e.Logout {
-		if err := l.next.Logout(c.Session); err != nil {
-			return err
-		}
-	}
-	switch e.Close {
-	case "session":
-		return l.next.CloseSession(c.Session)
-	case "sessions":
-		return l.next.CloseAllSessions(info.SlotID)
-	}
-	return nil
-}
-
-// spoil makes the answer of a call wrong.
-func (p *script) spoil(c *cryptoki.Call, e *Effect) {
-	if e.NoSlots {
-		c.Slots = nil
-	}
-	if e.FlipBit && len(c.Out) > 0 {
-		c.Out[len(c.Out)-1] ^= 1
-	}
-	if !e.Repeat {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(c.Out) > 0 {
-		if had := p.outputs[c.Function]; len(had) > 0 {
-			for i := range c.Out {
-				c.Out[i] = had[i%len(had)]
-			}
-			return
-		}
-		p.outputs[c.Function] = slices.Clone(c.Out)
-	}
 }
