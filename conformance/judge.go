@@ -95,7 +95,7 @@ func (s *scope) result(c Claim, id, expected string) Result {
 	observed := s.observed
 	switch {
 	case s.failure != "":
-		r.Verdict, r.Expected, r.Failed = Fail, expected, oneLine(s.failure)
+		r.Verdict, r.Expected, r.Failed = Fail, expected, oneLine(strings.Replace(s.failure, "\nUnexpected error:", ";\nunexpected error:", 1))
 		observed = append(observed, r.Failed)
 	case s.ruling != nil:
 		r.Verdict = s.ruling.verdict

@@ -91,3 +91,18 @@ func TestCountsLine(t *testing.T) {
 		}
 	}
 }
+
+// A family of which nothing applies says why, and another says nothing.
+func TestWhyNothingApplies(t *testing.T) {
+	row := func(v conformance.Verdict, reason string) report.Claim {
+		return report.Claim{Status: conformance.Automated, Verdict: v, Reason: reason}
+	}
+	no := conformance.NotApplicable
+	waiting := report.Claim{Status: conformance.NotAutomated, Verdict: conformance.Unautomated}
+	if got := report.None([]report.Claim{row(no, "a"), row(no, "b"), row(no, "b"), waiting}); got != "b" {
+		t.Errorf("got %q", got)
+	}
+	if got := report.None([]report.Claim{row(no, "a"), row(conformance.Pass, "seen")}); got != "" {
+		t.Errorf("got %q where one claim applies", got)
+	}
+}

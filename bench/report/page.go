@@ -33,6 +33,7 @@ type fact struct{ Name, Value string }
 type familyBar struct {
 	Name    string
 	About   string // what it is about
+	None    string // why nothing of it applies
 	Claims  int
 	Cases   int
 	Seconds float64
@@ -189,8 +190,10 @@ func Counts(cs []Claim) string {
 			met[c.Level]++
 		}
 	}
-	line := fmt.Sprintf("MUST %d of %d · SHOULD %d of %d", met[conformance.Must], judged[conformance.Must],
-		met[conformance.Should], judged[conformance.Should])
+	line := fmt.Sprintf("MUST %d of %d", met[conformance.Must], judged[conformance.Must])
+	if n := judged[conformance.Should]; n > 0 {
+		line += fmt.Sprintf(" · SHOULD %d of %d", met[conformance.Should], n)
+	}
 	for _, rest := range []struct {
 		v    conformance.Verdict
 		word string
@@ -201,6 +204,24 @@ func Counts(cs []Claim) string {
 		}
 	}
 	return line
+}
+
+// None says why nothing of a family applies to a target, by the reason of most of its claims;
+// "" where something applies.
+func None(family []Claim) string {
+	n, most := map[string]int{}, ""
+	for _, c := range family {
+		if c.Unselected || c.Status != conformance.Automated {
+			continue
+		}
+		if c.Verdict != conformance.NotApplicable || c.Shown {
+			return ""
+		}
+		if n[c.Reason]++; n[c.Reason] > n[most] {
+			most = c.Reason
+		}
+	}
+	return most
 }
 
 // tally counts verdicts in the order of Verdicts, without zeros.
@@ -246,6 +267,7 @@ func families(r Report) (judged, waiting []familyBar) {
 		}
 	}
 	for _, b := range bars {
+		b.None = None(by[b.Name])
 		b.Claims = len(by[b.Name])
 		b.Parts = tally(by[b.Name], func(c Claim) conformance.Verdict { return c.Verdict })
 		for _, c := range by[b.Name] {

@@ -49,11 +49,13 @@ func (s *screen) end(r report.Report, diff *report.Diff, path string) {
 
 func (s *screen) family(r report.Report, e report.Ended) {
 	n, cases, claims, shown := map[conformance.Verdict]int{}, 0, 0, 0
+	var family []report.Claim
 	for _, c := range r.Claims {
 		if c.Family != e.Family || c.Unselected || c.Status != conformance.Automated {
 			continue
 		}
 		claims++
+		family = append(family, c)
 		cases += len(c.Cases)
 		if c.Shown {
 			shown++
@@ -77,6 +79,9 @@ func (s *screen) family(r report.Report, e report.Ended) {
 	gap := strings.Repeat(" ", max(0, 24-len([]rune(strings.Join(words, "  ")))))
 	s.print("  %-10s %3d %s %5d %s   %s%s %6.1f s\n", e.Family, claims, many(claims, "claim", 6), cases, many(cases, "case", 5),
 		strings.Join(painted, "  "), gap, e.Seconds)
+	if why := report.None(family); why != "" {
+		s.print("             %s\n", s.paint(dim, why))
+	}
 }
 
 // many is the word in its number, padded.
@@ -134,7 +139,7 @@ func (s *screen) finding(c report.Claim, repeat string) {
 		s.print("      expected  %s\n      observed  %s\n      case      %s\n", oneLine(k.Expected), oneLine(k.Observed), k.ID)
 	}
 	if failed > 1 {
-		s.print("      and       %d more of %d cases\n", failed-1, len(c.Cases))
+		s.print("      failed    %d of %d cases; this is the first\n", failed, len(c.Cases))
 	}
 	s.print("      repeat    %s\n", report.Repeat(repeat, c.ID))
 }

@@ -33,7 +33,11 @@ func printSides(w io.Writer, s report.Sides) {
 		}
 		fmt.Fprintf(w, "equal  %-10s %3d %s  %s\n", e.Family, e.Claims, many(e.Claims, "claim", 6), strings.Join(words, "  "))
 	}
-	fmt.Fprintf(w, "\n%s: %s Claims compared: %d, outside what B was asked for: %d\n", s.Word(), s.Sentence(), s.Compared, s.LeftOut)
+	fmt.Fprintf(w, "\n%s: %s %d %s compared", s.Word(), s.Sentence(), s.Compared, many(s.Compared, "claim", 0))
+	if s.LeftOut > 0 {
+		fmt.Fprintf(w, "; B was not asked for %d more", s.LeftOut)
+	}
+	fmt.Fprintln(w, ".")
 }
 
 func unequal(differs bool) string {
