@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,14 +16,25 @@ import (
 const sunPKCS11 = `name = eps
 library = %s
 slotListIndex = 0
-attributes(*,CKO_SECRET_KEY,*) = {
-  CKA_ENCRYPT = true
-  CKA_DECRYPT = true
-}
-attributes(*,CKO_SECRET_KEY,CKK_GENERIC_SECRET) = {
-  CKA_SIGN = true
-}
+%s
 `
+
+// usages are the lines of the README that give Java's keys their usages, as they stand there.
+func usages(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, m := range regexp.MustCompile("`(attributes\\(.*?\\} ?)`").FindAllSubmatch(readme, -1) {
+		lines = append(lines, string(m[1]))
+	}
+	if len(lines) != 2 {
+		t.Fatalf("the README has %d such lines: %q", len(lines), lines)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // Java has signals of its own, SIGSEGV for null pointers among them, and many threads: both
 // go on beside the library's. While the program works it is asked for a dump of its threads.
@@ -35,7 +47,7 @@ func TestJava(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := filepath.Join(t.TempDir(), "eps.cfg")
-			if err := os.WriteFile(config, fmt.Appendf(nil, sunPKCS11, built.library), 0o600); err != nil {
+			if err := os.WriteFile(config, fmt.Appendf(nil, sunPKCS11, built.library, usages(t)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			// Java's first compiler finds every null pointer by SIGSEGV; the second stops to.
