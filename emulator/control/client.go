@@ -35,19 +35,21 @@ func (c *Client) PID() int { return c.pid }
 // HasNeedles tells whether the emulator's file allows needles.
 func (c *Client) HasNeedles() bool { return c.needles }
 
-// Play has the emulator play one of its own scenarios, from its start.
+// Play has the emulator play one of its own scenarios, from its start. It lasts longer than the
+// bench: until Disarm, another scenario or the end of the emulator. What is to end with the bench
+// is for Hold.
 func (c *Client) Play(ctx context.Context, name string) error {
 	_, err := c.ask(ctx, request{Do: "play", Scenario: name})
 	return err
 }
 
-// PlayYAML has it play a scenario as it stands in a file.
+// PlayYAML is Play of a scenario as it stands in a file.
 func (c *Client) PlayYAML(ctx context.Context, text string) error {
 	_, err := c.ask(ctx, request{Do: "play", YAML: text})
 	return err
 }
 
-// Disarm ends what is played, and the calls that hang.
+// Disarm ends what is played, whoever has begun it, and the calls that hang.
 func (c *Client) Disarm(ctx context.Context) error {
 	_, err := c.ask(ctx, request{Do: "disarm"})
 	return err

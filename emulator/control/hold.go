@@ -29,9 +29,9 @@ func (c *Client) Hold(ctx context.Context, p Plan) (*Held, error) {
 // Held is a plan that is played.
 type Held struct{ line *line }
 
-// End ends the plan, and tells how many calls it has struck. It is to be called also where the
-// emulator has ended, and is an error if that was without C_Finalize, or if ctx ends first:
-// the plan ends all the same.
+// End ends the plan, and tells how many calls it has struck: of an emulator that has ended too,
+// if it was by C_Finalize. After another end, or if ctx ends first, the number is not known, and
+// that is an error; the plan has ended all the same.
 func (h *Held) End(ctx context.Context) (struck int, err error) {
 	defer h.line.close()
 	defer context.AfterFunc(ctx, func() { h.line.conn.Close() })()

@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/miekg/pkcs11"
@@ -103,6 +104,19 @@ func TestAPlanThatIsHeld(t *testing.T) {
 			e := start(t, control.Options{})
 			check(t, e, e.session())
 		})
+	}
+}
+
+// A second plan on one connection would leave nobody to end the first.
+func TestAConnectionHoldsOnePlan(t *testing.T) {
+	r := start(t, control.Options{}).raw()
+	r.say(hello + `{"do":"hold","scenario":"failover"}` + "\n")
+	if got := r.line(); got != `{"done":"hold"}` {
+		t.Fatal(got)
+	}
+	r.say(`{"do":"hold","scenario":"link-down"}` + "\n")
+	if got := r.line(); !strings.Contains(got, "holds a plan already") {
+		t.Errorf("answered %s", got)
 	}
 }
 

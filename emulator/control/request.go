@@ -2,7 +2,6 @@ package control
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/epsbench/epsbench/emulator/layer/fault"
 )
@@ -47,6 +46,9 @@ func (c *conn) play(r request) reply {
 
 // hold plays until the connection ends, so that nothing is left of a bench that dies.
 func (c *conn) hold(r request) reply {
+	if c.held != nil {
+		return reply{Error: fail(fmt.Errorf("%w: this connection holds a plan already", ErrRequest))}
+	}
 	s, err := find(r)
 	var end func() int
 	if err == nil {
@@ -71,12 +73,7 @@ func find(r request) (*fault.Scenario, error) {
 	if r.YAML != "" {
 		return fault.Parse([]byte(r.YAML))
 	}
-	all := fault.List()
-	i := slices.IndexFunc(all, func(s *fault.Scenario) bool { return s.Name == r.Scenario })
-	if i < 0 {
-		return nil, fmt.Errorf("%w: %.60q", fault.ErrUnknown, r.Scenario)
-	}
-	return all[i], nil
+	return fault.Named(r.Scenario)
 }
 
 func (c *conn) disarm(r request) reply {

@@ -148,7 +148,11 @@ func answering(t *testing.T, text string) string {
 				return
 			}
 			io.WriteString(c, text)
-			c.Close()
+			c.(*net.UnixConn).CloseWrite()
+			go func() {
+				io.Copy(io.Discard, c) // what it says must not fail
+				c.Close()
+			}()
 		}
 	}()
 	return l.Addr().String()

@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"slices"
 	"syscall"
 	"time"
 
@@ -31,7 +30,8 @@ func (*watchCommand) Help() string {
 	return `The socket is there while the program uses the token, from C_Initialize to C_Finalize. Several may watch at once.
 What a program does before somebody watches is not seen: "trace" and "fault" of its own file begin with its first call.
 
-A scenario takes the place of the one that is played, and ends with this command, however that ends.
+A scenario takes the place of the one that is played, and ends with this command, however that ends. One of the
+program's own file does not come back after that: start the program again to have it played.
 
 Values of keys, which "unsafe_needles" gives to a bench, are never shown: a terminal and the log of a CI keep what
 they have shown.
@@ -46,8 +46,12 @@ func (c *watchCommand) Run(a *app) error {
 		return err
 	}
 	client, err := c.dial(a.ctx)
-	if err != nil {
-		return unwatchable(err)
+	switch {
+	case err != nil && a.ctx.Err() != nil: // Ctrl-C
+		fmt.Fprintln(a.out, "interrupted before the program has begun")
+		return nil
+	case err != nil:
+		return c.unwatchable(err)
 	}
 	w := &watching{watchCommand: c, app: a}
 	if err := w.keep(); err != nil {
@@ -55,7 +59,7 @@ func (c *watchCommand) Run(a *app) error {
 	}
 	defer w.file.Close()
 	if err := w.begin(a.ctx, client, plan); err != nil {
-		return unwatchable(err)
+		return c.unwatchable(err)
 	}
 	ctx, stop := c.limit(a.ctx)
 	defer stop()
@@ -72,22 +76,14 @@ func (c *watchCommand) plan() (*control.Plan, error) {
 	case c.Fault == "":
 		return nil, c.known()
 	}
-	s, err := fault.Load(c.Fault)
+	text, err := fault.Text(c.Fault)
 	if err != nil {
 		return nil, &run.UsageError{What: "--fault: " + err.Error(), Mend: "see epsbench list faults"}
 	}
 	if c.Seed == nil {
 		c.Seed = new(uint64(drawSeed()))
 	}
-	p := &control.Plan{Scenario: s.Name, Seed: *c.Seed}
-	if !slices.ContainsFunc(fault.List(), func(s *fault.Scenario) bool { return s.Name == c.Fault }) {
-		text, err := os.ReadFile(c.Fault)
-		if err != nil {
-			return nil, &run.UsageError{What: "--fault: " + err.Error(), Mend: "see epsbench list faults"}
-		}
-		p.Scenario, p.YAML = "", string(text)
-	}
-	return p, c.known()
+	return &control.Plan{YAML: string(text), Seed: *c.Seed}, c.known()
 }
 
 func (c *watchCommand) limit(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -133,9 +129,9 @@ var mends = []struct {
 	err  error
 	mend string
 }{
-	{fs.ErrNotExist, "it is there while the program uses its token; --wait 1m waits for that"},
-	{syscall.ECONNREFUSED, "nobody listens there: has the program been killed, or is the path another's? --wait 1m waits for it"},
-	{io.EOF, "the program has just ended; --wait 1m waits for it to begin again"},
+	{fs.ErrNotExist, "it is there while the program uses its token"},
+	{syscall.ECONNREFUSED, "nobody listens there: has the program been killed, or is the path another's?"},
+	{io.EOF, "the program has just ended"},
 	{fs.ErrPermission, "this uid may not enter its directory"},
 	{context.DeadlineExceeded, "the program does not answer: is it stopped?"},
 	{control.ErrPeer, "be the uid of the program, or list this one in its file: control: {uids: [N]}"},
@@ -146,11 +142,15 @@ var mends = []struct {
 }
 
 // unwatchable gives an error of the socket its exit code and its hint.
-func unwatchable(err error) error {
+func (c *watchCommand) unwatchable(err error) error {
 	for _, m := range mends {
-		if errors.Is(err, m.err) {
-			return &run.UnusableError{What: err.Error(), Mend: m.mend}
+		if !errors.Is(err, m.err) {
+			continue
 		}
+		if absent(err) && c.Wait == 0 {
+			m.mend += "; --wait 1m waits for the program"
+		}
+		return &run.UnusableError{What: err.Error(), Mend: m.mend}
 	}
 	return &run.UnusableError{What: err.Error()}
 }

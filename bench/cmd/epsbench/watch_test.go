@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -12,7 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/epsbench/epsbench/bench/report"
 	"github.com/epsbench/epsbench/emulator/control"
 	"github.com/epsbench/epsbench/emulator/layer/needle"
 )
@@ -105,12 +108,44 @@ func TestWatchHasCallsFail(t *testing.T) {
 // It plays a scenario by its name too, and waits for a program, and ends when its time is over.
 func TestWatchEndsByItself(t *testing.T) {
 	dir := socketDir(t)
-	w := begin(t, "epsbench", "watch", filepath.Join(dir, "socket"), "--wait", "1h", "--for", "1ms", "--fault", "failover")
+	w := begin(t, "epsbench", "watch", filepath.Join(dir, "socket"), "--wait", "1h", "--for", "1ms", "--fault", "mac-bit-flipped")
 	watched(t, dir)
-	if end := w.says("the time is over"); !strings.Contains(end, "0 calls seen, 0 struck by failover") {
+	if end := w.says("the time is over"); !regexp.MustCompile(`\d+ calls seen, 0 struck by mac-bit-flipped`).MatchString(end) {
 		t.Errorf("the end is\n%s", end)
 	}
 	w.ends()
+}
+
+// Ctrl-C ends it also while it waits, and is no failure.
+func TestWatchIsInterruptedBeforeTheProgramBegins(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	var out bytes.Buffer
+	c := watchCommand{Socket: filepath.Join(t.TempDir(), "none"), Wait: time.Hour}
+	if err := c.Run(&app{ctx: ctx, out: &out}); err != nil || !strings.Contains(out.String(), "interrupted") {
+		t.Errorf("%v, shown is %q", err, &out)
+	}
+}
+
+// A disk that is full is nobody's wrong usage.
+func TestWatchOnAFullDisk(t *testing.T) {
+	p, socket := watched(t, socketDir(t))
+	w := begin(t, "epsbench", "watch", socket, "--out", "/dev/full")
+	w.says("time (UTC)")
+	p.calls(1, "CKR_OK")
+	if w.Wait(); w.ProcessState.ExitCode() != report.ExitHarness {
+		t.Errorf("exit code %d", w.ProcessState.ExitCode())
+	}
+}
+
+// Where the calls break off, what was seen is summed up all the same.
+func TestWatchOfCallsThatBreakOff(t *testing.T) {
+	says := `{"hello":"epsbench.control/1","pid":7,"needles":false}` + "\n" + `{"done":"records"}` + "\nx\n"
+	var out, fails bytes.Buffer
+	code := epsbench(registry(), []string{"watch", answering(t, says)}, &out, &fails)
+	if code != report.ExitUnusable || !regexp.MustCompile(`broken off after .* s: 0 calls seen`).MatchString(out.String()) {
+		t.Errorf("exit code %d\n%s%s", code, &out, &fails)
+	}
 }
 
 // Who shows too slowly loses calls, is told how many, and has shown the others.
@@ -149,7 +184,7 @@ func TestWatchCannot(t *testing.T) {
 	}{
 		"no such socket":             {"", []string{dir + "/none"}, 4, "no such file or directory\n          it is there while the program uses its token; --wait 1m"},
 		"a file":                     {"", []string{file}, 4, "connection refused\n          nobody listens there"},
-		"in vain":                    {"", []string{dir + "/none", "--wait", "20ms"}, 4, "no such file"},
+		"in vain":                    {"", []string{dir + "/none", "--wait", "20ms"}, 4, "uses its token\n"},
 		"another uid":                {`{"error":{"code":"peer","text":"this uid is not listed"}}` + "\n", nil, 4, "this uid is not listed\n          be the uid of the program, or list"},
 		"too many":                   {`{"error":{"code":"busy","text":"too many connections"}}` + "\n", nil, 4, "too many connections\n          sixteen are connected"},
 		"words that move a terminal": {`{"error":{"code":"busy","text":"too \u001b[2J many"}}` + "\n", nil, 4, "too ?[2J many"},

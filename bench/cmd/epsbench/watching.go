@@ -13,6 +13,7 @@ import (
 	"github.com/epsbench/epsbench/bench/run"
 	"github.com/epsbench/epsbench/emulator/control"
 	"github.com/epsbench/epsbench/emulator/layer/trace"
+	"github.com/epsbench/epsbench/reference"
 )
 
 // watching is a watchCommand at work.
@@ -122,12 +123,12 @@ func (w *watching) flush(view *callView) error {
 	return view.flush()
 }
 
-// outOf is an error of the file.
+// outOf is an error of the file, such as a disk that is full.
 func (w *watching) outOf(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &run.UsageError{What: "--out: " + err.Error(), Mend: "the calls before that are kept"}
+	return &reference.Hint{Err: fmt.Errorf("--out: %w", err), Text: "the calls before that are kept"}
 }
 
 // missing tells of calls that were not seen.
@@ -138,10 +139,13 @@ func (w *watching) missing(view *callView) {
 	}
 }
 
-// end shows the sums, ends the scenario, and says it all in a sentence.
+// end shows the sums, ends the scenario, and says it all in a sentence, also of calls that end
+// by an error.
 func (w *watching) end(ctx context.Context, view *callView) error {
-	why := "the program has ended"
+	why, broken := "the program has ended", w.stream.Wait()
 	switch {
+	case broken != nil:
+		why = "what is seen has broken off"
 	case w.app.ctx.Err() != nil:
 		why = "interrupted"
 	case ctx.Err() != nil:
@@ -151,14 +155,14 @@ func (w *watching) end(ctx context.Context, view *callView) error {
 	if err := cmp.Or(w.flush(view), view.end()); err != nil {
 		return err
 	}
-	if err := w.stream.Wait(); err != nil {
-		return unwatchable(err)
-	}
 	lost := ""
 	if w.lost > 0 {
 		lost = fmt.Sprintf(", %d records lost", w.lost)
 	}
 	fmt.Fprintf(w.app.out, "\n%s after %.1f s: %d calls seen%s%s%s\n", why, time.Since(w.start).Seconds(), w.seen, lost, struck, before(" → ", w.Out))
+	if broken != nil {
+		return w.unwatchable(broken)
+	}
 	return nil
 }
 

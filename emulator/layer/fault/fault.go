@@ -36,7 +36,7 @@ type Layer struct {
 // script is a scenario at work.
 type script struct {
 	by  [256][]*rule  // by function
-	end chan struct{} // closed by Disarm
+	end chan struct{} // closed when it is no longer played: calls that hang go on
 
 	mu      sync.Mutex // guards what follows, and the rules' counts
 	rules   []*rule
@@ -77,8 +77,8 @@ func (l *Layer) Play(s *Scenario) error {
 	return err
 }
 
-// Hold is Play with a seed of its own, for somebody who does not know what else is played:
-// end ends s alone, unless another has taken its place, and tells how many calls s has struck.
+// Hold is Play with a seed of its own, for one of several who play. Its end ends s, and nothing
+// that was put in the place of s since, and tells how many calls s has struck.
 func (l *Layer) Hold(s *Scenario, seed uint64) (end func() int, err error) {
 	p, err := begin(s, seed, l.now())
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -71,11 +72,7 @@ func List() []*Scenario {
 	}
 	var out []*Scenario
 	for _, e := range entries {
-		text, err := files.ReadFile(path.Join("scenarios", e.Name()))
-		if err != nil {
-			panic(err)
-		}
-		s, err := Parse(text)
+		s, err := Named(strings.TrimSuffix(e.Name(), ".yaml"))
 		if err != nil {
 			panic(fmt.Sprintf("%s: %v", e.Name(), err)) // a test loads them all
 		}
@@ -88,25 +85,54 @@ func List() []*Scenario {
 // ErrUnknown: there is neither a scenario of that name nor a file.
 var ErrUnknown = errors.New("no such fault scenario")
 
+// Named gives the scenario of that name that comes with the program; the name of a file is none.
+func Named(name string) (*Scenario, error) {
+	text, err := own(name)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(text)
+}
+
+// own is the text of a scenario that comes with the program. Its file is called as it is.
+func own(name string) ([]byte, error) {
+	text, err := files.ReadFile(path.Join("scenarios", name+".yaml"))
+	if err != nil || path.Base(name) != name {
+		return nil, fmt.Errorf("%w: %.60q", ErrUnknown, name)
+	}
+	return text, nil
+}
+
 // Load finds a scenario by its name, or reads one from a file.
 func Load(nameOrPath string) (*Scenario, error) {
-	for _, s := range List() {
-		if s.Name == nameOrPath {
-			return s, nil
-		}
+	text, err := Text(nameOrPath)
+	if err != nil {
+		return nil, err
 	}
-	s := new(Scenario)
-	err := strictyaml.File(nameOrPath, s)
+	return Parse(text)
+}
+
+// Text gives a scenario, by its name or from a file, as it is written; Parse takes it.
+func Text(nameOrPath string) ([]byte, error) {
+	if text, err := own(nameOrPath); err == nil {
+		return text, nil
+	}
+	f, err := os.Open(nameOrPath)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %q (neither a name nor a file)", ErrUnknown, nameOrPath)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := s.check(); err != nil {
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, strictyaml.MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := Parse(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", nameOrPath, err)
 	}
-	return s, nil
+	return text, nil
 }
 
 // Parse reads a scenario. A key that it does not know is an error with its line.
