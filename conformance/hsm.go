@@ -7,6 +7,9 @@ import (
 	"github.com/epsbench/epsbench/emulator/cryptoki"
 )
 
+// EmulatedHSM is the kind of an HSM, in an Identity, that is the emulator in the bench's own process.
+const EmulatedHSM = "emulator"
+
 // HSMTracer gives the PKCS#11 calls of the target's HSM since the mark.
 type HSMTracer interface {
 	Mark() int

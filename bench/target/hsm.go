@@ -23,7 +23,7 @@ import (
 var slotNames = []string{"eps", "authserver", "suite"}
 
 // emulated is the kind of HSM that is the emulator, in this process.
-const emulated = "emulator"
+const emulated = conformance.EmulatedHSM
 
 // PINs of tokens that live as long as a run.
 const (
@@ -60,7 +60,7 @@ type slots struct {
 	// once, since it remembers.
 	as   *personality.Personality
 	worn map[cryptoki.Module]cryptoki.Module
-	// permit is what a mutant's token lets through besides.
+	// permit is what a mutant's token lets through beyond what the personality permits.
 	permit []string
 }
 

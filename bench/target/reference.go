@@ -269,7 +269,7 @@ func (s *system) Twin(ctx context.Context) (conformance.Target, error) {
 func (s *system) Capabilities() conformance.Capabilities {
 	offered := maps.Clone(capabilities)
 	offered[conformance.CanActivate] = s.profile != reference.Literal
-	offered[conformance.CanTellKeys] = s.sight != nil && s.divided == nil
+	offered[conformance.CanTellKeys] = s.tellsKeys()
 	return offered
 }
 

@@ -29,8 +29,8 @@ func (s *system) address(listener string) string { return cmp.Or(s.fixed[listene
 // short enough for some 50 codes at once.
 var guesses = conformance.GuessingLimits{Rate: 20, Burst: 20, Validity: 12 * time.Hour}
 
-// openHSM logs in to a token, with what sees its keys and the trace next to it and a mutant's
-// layer before that.
+// openHSM logs in to a token. Before it stand, from the token outwards: the personality, what sees
+// its keys, what takes it away, the trace, and a mutant's layer.
 func (s *system) openHSM(ctx context.Context, slot string, role hsm.Role) (*hsm.HSM, error) {
 	behind, err := s.slots.module(slot)
 	if err != nil {

@@ -20,11 +20,14 @@ const mostKeys = 16_384
 type sight struct {
 	mu   sync.Mutex
 	keys []conformance.HSMKey
-	seen map[string]bool
+	seen map[sighting]bool
 	more bool // than it keeps
 }
 
-func newSight() *sight { return &sight{seen: map[string]bool{}} }
+// sighting is a key by the way that it came.
+type sighting struct{ slot, from, label, digest string }
+
+func newSight() *sight { return &sight{seen: map[sighting]bool{}} }
 
 // sighted is a module with the word of the token behind it.
 type sighted struct {
@@ -46,14 +49,18 @@ func (s *sight) before(slot string, m, behind cryptoki.Module) cryptoki.Module {
 func (s *sight) add(slot string, n needle.Needle) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch name := fmt.Sprintf("%s %s %q %s", slot, n.From, n.Label, n.Digest()); {
-	case s.seen[name]:
+	if s.more { // nothing is told any more
+		n.Clear()
+		return
+	}
+	switch way := (sighting{slot, n.From, n.Label, n.Digest()}); {
+	case s.seen[way]:
 		n.Clear()
 	case len(s.keys) == mostKeys:
 		s.more = true
 		n.Clear()
 	default:
-		s.seen[name] = true
+		s.seen[way] = true
 		s.keys = append(s.keys, conformance.NewHSMKey(slot, n.From, n.Label, n.Value()))
 	}
 }
@@ -68,16 +75,22 @@ func (s *sight) clear() {
 	for _, k := range s.keys {
 		k.Clear()
 	}
-	s.keys, s.seen = nil, map[string]bool{}
+	s.keys, s.seen = nil, map[sighting]bool{}
 }
 
-// Keys implements conformance.HSMKeys.
-func (s *system) Keys() ([]conformance.HSMKey, error) { return s.sight.copies() }
+// tellsKeys tells whether the keys are all seen: servers that are processes of their own have
+// theirs there.
+func (s *system) tellsKeys() bool { return s.sight != nil && s.divided == nil }
 
-func (s *sight) copies() ([]conformance.HSMKey, error) {
-	if s == nil {
+// Keys implements conformance.HSMKeys.
+func (s *system) Keys() ([]conformance.HSMKey, error) {
+	if !s.tellsKeys() {
 		return nil, errors.New("the HSM tells nobody what its keys are")
 	}
+	return s.sight.copies()
+}
+
+func (s *sight) copies() ([]conformance.HSMKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.more {

@@ -115,6 +115,11 @@ func TestTheReferenceTellsItsKeysOnTheEmulator(t *testing.T) {
 	if after := len(mustTell(t, s.sight)); before >= between || between >= after {
 		t.Errorf("%d keys, %d with those of a node, %d with those after a restart", before, between, after)
 	}
+	s.divided = &divided{system: s}
+	if keys, err := s.Keys(); err == nil || s.Capabilities()[conformance.CanTellKeys] {
+		t.Errorf("a divided target tells %d keys, of which it sees no more", len(keys))
+	}
+	s.divided = nil
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -48,13 +48,13 @@ func All() []conformance.Claim {
 func keepsKeystore(id conformance.Identity) bool { return id.Profile == "st-2.6.1" }
 
 // tellsKeys holds where the HSM is one that stands in for another, in the bench's hands.
-func tellsKeys(id conformance.Identity) bool { return id.HSM["kind"] == "emulator" }
+func tellsKeys(id conformance.Identity) bool { return id.HSM["kind"] == conformance.EmulatedHSM }
 
-// keepsKeys is why what asks for that does not apply elsewhere.
-const keepsKeys = "this HSM tells nobody what its keys are, which is what it is for, so the bench lacks hsm-keys; judged with --hsm emulator"
+// whyNoKeys is why what asks for that does not apply elsewhere.
+const whyNoKeys = "this HSM tells nobody what its keys are, which is what it is for, so the bench lacks hsm-keys; judged with --hsm emulator"
 
-// hunted ends how the values of keys are searched.
-const hunted = " The values are searched, in pieces of 16 bytes and in all encodings, in every column and file of the databases, in the other files that the process leaves, in the logs and in what it prints, on both wires, in the audit, and in the answers of every documented route about a token or a user, an enrolment's too; as positive control each is planted in a copy of each place. Left out is what the HSM decrypts for its host, or lets it read, as its caller asked for that; a key that could be read is among the values by the call that made it."
+// valuesMethod is how the values of keys are searched.
+const valuesMethod = "The values are searched, in pieces of 16 bytes and in all encodings, in every column and file of the databases, in the other files that the process leaves, in the logs and in what it prints, on both wires, in the audit, and in the answers of every documented route about a token or a user, an enrolment's too; as positive control each is planted in a copy of each place. Left out is what the HSM decrypts for its host, or lets it read, as its caller asked for that; a key that could be read is among the values by the call that made it."
 
 // level: the RGS calls what must be a Règle and what should be a Recommandation; every
 // other source only says what is.

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -27,8 +28,8 @@ type Place struct {
 // Hunt looks for many needles at once. Every pattern is at least as long as a head.
 type Hunt struct {
 	patterns []pattern
-	first    map[uint64]int32 // by its head, the newest pattern
-	next     []int32          // by pattern, the next older one of the same head; none: -1
+	first    map[uint64]int32 // by its head, the newest pattern: its index + 1
+	next     []int32          // by pattern, the next older one of the same head, likewise; 0: none
 	starts   [1 << 16]bool    // of the heads' first two bytes: spares most look-ups
 }
 
@@ -49,18 +50,21 @@ func For(needles ...Needle) *Hunt {
 
 func (h *Hunt) add(p pattern) {
 	start := binary.LittleEndian.Uint64(p.text)
-	older := int32(-1)
-	if i, ok := h.first[start]; ok {
-		older = i
-	}
+	h.patterns, h.next = append(h.patterns, p), append(h.next, h.first[start])
 	h.first[start] = int32(len(h.patterns))
 	h.starts[uint16(start)] = true
-	h.patterns, h.next = append(h.patterns, p), append(h.next, older)
+}
+
+// starting gives the patterns with a head, by their index, the newest first.
+func (h *Hunt) starting(head uint64) iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for i := h.first[head]; i > 0 && yield(i-1); i = h.next[i-1] {
+		}
+	}
 }
 
 func (h *Hunt) has(p pattern) bool {
-	i, ok := h.first[binary.LittleEndian.Uint64(p.text)]
-	for ; ok && i >= 0; i = h.next[i] {
+	for i := range h.starting(binary.LittleEndian.Uint64(p.text)) {
 		if bytes.Equal(h.patterns[i].text, p.text) {
 			return true
 		}
@@ -77,8 +81,7 @@ func (h *Hunt) in(data []byte) []*pattern {
 		if !h.starts[uint16(start)] {
 			continue
 		}
-		i, ok := h.first[start]
-		for ; ok && i >= 0; i = h.next[i] {
+		for i := range h.starting(start) {
 			if p := &h.patterns[i]; !seen[i] && p.at(data, at) {
 				seen[i] = true
 				found = append(found, p)

@@ -42,7 +42,8 @@ type Seams struct {
 	// Module stands between a server and its HSM: slot is "eps" or "authserver", or
 	// "suite" for the token that a suite borrows.
 	Module func(slot string, m cryptoki.Module) cryptoki.Module
-	// Permit is what a token of the emulator lets through besides: its Config.Permit.
+	// Permit is what a token of the emulator lets through beyond what the personality permits:
+	// see its Config.Permit.
 	Permit []string
 	Store  func(store.EPS) store.EPS
 	// AuthStore stands before the authentication server's database.

@@ -15,8 +15,8 @@ import (
 // experiment of its own, so that one enumeration gives many.
 const observed = 32
 
-// sight is what the attacker sees: the last digits of two OTPs in a row.
-type sight struct {
+// glimpse is what the attacker sees: the last digits of two OTPs in a row.
+type glimpse struct {
 	label  string
 	digits int
 	total  int // PINs that explain it, over all experiments
@@ -28,14 +28,14 @@ func expectTheory(victims []*holder, all *oracle.Candidates) {
 	h := victims[0]
 	kept, _ := survivors(phones(victims), all)
 	d := h.Suite.Digits
-	sights := []sight{{label: "2 digits", digits: 2}, {label: "4 digits", digits: 4}, {label: "1 OTP", digits: d}, {label: "2 OTPs", digits: 2 * d}}
-	h.look(all, sights)
+	glimpses := []glimpse{{label: "2 digits", digits: 2}, {label: "4 digits", digits: 4}, {label: "1 OTP", digits: d}, {label: "2 OTPs", digits: 2 * d}}
+	h.look(all, glimpses)
 	series := conformance.Series{
 		Name: "PINs that survive", XLabel: "seen by the attacker", YLabel: "PINs",
 		Caption: "Without an OTP all PINs survive. Each digit seen divides them by ten, as chance does, down to the right one: nothing but an OTP tells it.",
 		Labels:  []string{"nothing"}, Theory: []float64{solvedPINs}, Seen: []float64{float64(kept)},
 	}
-	for _, s := range sights {
+	for _, s := range glimpses {
 		series.Labels = append(series.Labels, s.label)
 		series.Theory = append(series.Theory, oracle.Expected(solvedPINs, 1, s.digits, 1))
 		series.Seen = append(series.Seen, float64(s.total)/observed)
@@ -44,14 +44,14 @@ func expectTheory(victims []*holder, all *oracle.Candidates) {
 	conformance.Observe("%d experiments: after one OTP %.2f of 10,000 PINs survive, theory says %.2f; after two %.2f (%.2f)",
 		observed, series.Seen[3], series.Theory[3], series.Seen[4], series.Theory[4])
 	h.observeWindow(all)
-	for i, s := range sights {
+	for i, s := range glimpses {
 		others := s.total - observed // without the right PIN, which always survives
 		Expect(others).To(BeLikely((series.Theory[i+1]-1)*observed), "PINs that survive beside the right one, in %d experiments after %s", observed, s.label)
 	}
 }
 
-// look counts for each sight the PINs that give the same digits as the right one.
-func (h *holder) look(all *oracle.Candidates, sights []sight) {
+// look counts for each glimpse the PINs that give the same digits as the right one.
+func (h *holder) look(all *oracle.Candidates, glimpses []glimpse) {
 	GinkgoHelper()
 	right, err := strconv.Atoi(h.PIN)
 	Expect(err).NotTo(HaveOccurred(), "PIN of digits")
@@ -61,10 +61,10 @@ func (h *holder) look(all *oracle.Candidates, sights []sight) {
 		seen := before[right] + otps[right]
 		for pin := range otps {
 			made := before[pin] + otps[pin]
-			for k := range sights {
-				n := sights[k].digits
+			for k := range glimpses {
+				n := glimpses[k].digits
 				if made[len(made)-n:] == seen[len(seen)-n:] {
-					sights[k].total++
+					glimpses[k].total++
 				}
 			}
 		}

@@ -46,7 +46,7 @@ func (c *traceCommand) Run(a *app) error {
 }
 
 // traceFrom says where to get a trace.
-const traceFrom = "a trace is left by trace: {file: …} in the file of EPSEMU_CONF"
+const traceFrom = "a trace is left by epsbench watch SOCKET --out FILE, or by trace: {file: …} in the file of EPSEMU_CONF"
 
 func openTrace(path string) (io.ReadCloser, error) {
 	if path == "-" {
