@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,6 +55,9 @@ func (r Registry) work(ctx context.Context, job Job, w *writer) error {
 	if err != nil {
 		return err
 	}
+	job.Options.TellKeys = slices.ContainsFunc(r.Claims, func(c conformance.Claim) bool {
+		return c.Family == job.Family && slices.Contains(c.Needs, conformance.CanTellKeys)
+	})
 	target, err := kind.Open(ctx, job.Options)
 	if err != nil {
 		w.write(Record{Unusable: &Unusable{err.Error(), HintOf(err)}})

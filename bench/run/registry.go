@@ -66,6 +66,7 @@ type Options struct {
 	Dir         string              `json:"dir"`                   // the child's own, empty, removed afterwards
 	Seed        int64               `json:"seed"`
 	Strict      bool                `json:"strict,omitempty"` // judge also what the profile only shows: for mutants
+	TellKeys    bool                `json:"-"`                // a claim of the family asks what the keys of the HSMs are
 	Alone       bool                `json:"-"`                // Prepare's word to the parent: one child at a time
 }
 

@@ -116,7 +116,7 @@ var capabilities = conformance.Capabilities{
 func open(ctx context.Context, o run.Options, name string, p reference.Profile) (*system, error) {
 	s := &system{options: o, dir: o.Dir, name: name, profile: p, clock: &clock{}, log: &journal{}, trace: &trace.Recorder{}}
 	s.openSlots = func() (*slots, error) { return openSlots(o.HSM, o.Dir, o.Personality) }
-	if o.HSM == emulated {
+	if o.HSM == emulated && o.TellKeys {
 		s.sight = newSight()
 	}
 	return s, s.open(ctx)

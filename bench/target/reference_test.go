@@ -32,7 +32,7 @@ func openReference(t *testing.T, o run.Options) *system {
 // engines are the parts that the reference target runs on. SoftHSM has one token
 // directory a process, so it is used once.
 var engines = map[string]run.Options{
-	"emulator": {HSM: "emulator", Store: "sqlite"},
+	"emulator": {HSM: "emulator", Store: "sqlite", TellKeys: true},
 	"softhsm":  {HSM: "softhsm", Store: "sqlite"},
 }
 
