@@ -76,6 +76,26 @@ var storageValues = []Mutant{
 			readable("eps", rowKey, func(value []byte) { log.Load().Debug("derived", "key", hex.EncodeToString(value)) })(s)
 		},
 	},
+	{
+		Name:   "keys brought in are logged",
+		About:  "A key that the EPS brings into its HSM in clear is logged at debug level.",
+		Claims: []string{"ST-6.3-conf-values"},
+		Reason: "a key of eps by C_CreateObject as hexadecimal in the log",
+		Break:  inLog(cryptoki.CreateObject),
+	},
+}
+
+// inLog writes the keys that one call of the EPS brings in into its log.
+func inLog(by cryptoki.Function) func(*Seams) {
+	return func(s *Seams) {
+		var log atomic.Pointer[slog.Logger]
+		s.MPP = func(p *mpp.Parts) { log.Store(p.Log) }
+		s.Permit = []string{token.PermitReadable}
+		wanted := func(f cryptoki.Function, _ []*pkcs11.Attribute) bool {
+			return f == by && log.Load() != nil
+		}
+		readable("eps", wanted, func(value []byte) { log.Load().Debug("came in", "key", hex.EncodeToString(value)) })(s)
+	}
 }
 
 // wish says which keys are wanted, by the call that makes them and its template.
@@ -130,6 +150,14 @@ func (m *reader) DeriveKey(sh pkcs11.SessionHandle, mechanism []*pkcs11.Mechanis
 	key, err := m.Module.DeriveKey(sh, mechanism, base, m.open(cryptoki.DeriveKey, t))
 	m.look(cryptoki.DeriveKey, t, sh, key, pkcs11.CKA_VALUE)
 	return key, err
+}
+
+// CreateObject reads nothing: its caller knows the value.
+func (m *reader) CreateObject(sh pkcs11.SessionHandle, t []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	if m.wanted(cryptoki.CreateObject, t) {
+		m.read(valueOf(t, pkcs11.CKA_VALUE))
+	}
+	return m.Module.CreateObject(sh, t)
 }
 
 func (m *reader) GenerateKeyPair(sh pkcs11.SessionHandle, mechanism []*pkcs11.Mechanism, public, private []*pkcs11.Attribute) (pkcs11.ObjectHandle, pkcs11.ObjectHandle, error) {
