@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,7 +103,7 @@ type Needle struct {
 	Shortest  int      `yaml:"shortest"`  // bytes; 0: needle.Shortest
 }
 
-// Load reads the file at path.
+// Load reads the file at path. Relative paths in it are from its own directory; see beside.
 func Load(path string) (*Config, error) {
 	c := new(Config)
 	if err := strictyaml.File(path, c); err != nil {
@@ -111,7 +112,38 @@ func Load(path string) (*Config, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	c.beside(dir)
 	return c, nil
+}
+
+// beside makes the paths absolute: a program has a directory of its own. What may be a name
+// is a path where it has a slash or ends in .yaml; a library without a slash is left to the
+// loader, which looks in more places.
+func (c *Config) beside(dir string) {
+	paths := []*string{&c.Trace.File, &c.Control.Socket}
+	if c.Backend.Token != Memory {
+		paths = append(paths, &c.Backend.Token)
+	}
+	if strings.Contains(c.Backend.Module, "/") {
+		paths = append(paths, &c.Backend.Module)
+	}
+	for _, named := range []*string{&c.Personality, &c.Fault.Scenario} {
+		if strings.Contains(*named, "/") || strings.HasSuffix(*named, ".yaml") {
+			paths = append(paths, named)
+		}
+	}
+	for i := range c.Slots {
+		paths = append(paths, &c.Slots[i].SOPIN.File, &c.Slots[i].PIN.File)
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
 }
 
 // Parse reads the text of a file.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 )
 
 // Open loads the PKCS#11 library at path. It is not initialised yet. The error
@@ -24,7 +25,10 @@ var ErrNotLibrary = errors.New("not a PKCS#11 library for this machine")
 
 func whyNot(path string) error {
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !strings.Contains(path, "/"):
+		return fmt.Errorf("%w where the loader looks: give its whole path", fs.ErrNotExist)
+	case errors.Is(err, fs.ErrNotExist):
 		return fs.ErrNotExist
 	}
 	if err != nil {
