@@ -153,7 +153,7 @@ func TestTheEPSOnEachPersonality(t *testing.T) {
 	}
 	for _, p := range all {
 		t.Run(p.Name, func(t *testing.T) {
-			o := run.Options{HSM: "emulator", Store: "sqlite", Personality: p.Name}
+			o := run.Options{HSM: "emulator", Store: "sqlite", Personality: p.Name, TellKeys: true}
 			if p.Name == "opencryptoki" {
 				o.Dir, o.Profile = t.TempDir(), conformance.Quick
 				_, err := Reference.Open(t.Context(), o)
