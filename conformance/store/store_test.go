@@ -13,7 +13,7 @@ import (
 // judge gives the family's results on the reference target, and what that was.
 func judge(t *testing.T, o run.Options) ([]conformance.Result, conformance.Identity) {
 	t.Helper()
-	o.Dir, o.Profile = t.TempDir(), conformance.Quick
+	o.Dir, o.Profile, o.TellKeys = t.TempDir(), conformance.Quick, true
 	on, err := target.Reference.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
