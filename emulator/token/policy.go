@@ -28,7 +28,7 @@ func conflictsOf(o *object) []flags {
 	return nil
 }
 
-// leastChild is the fewest bytes of a key derived from a sensitive one. Children of one
+// leastChild is the fewest bytes of a key derived from one that cannot be read. Children of one
 // derivation that grow byte by byte each cost 256 guesses; the first has to cost too many
 // (112 bits, NIST SP 800-131A).
 const leastChild = 14
