@@ -66,35 +66,27 @@ var storageValues = []Mutant{
 		About:  "Row keys are derived readable, as many HSMs let them be, and logged at debug level.",
 		Claims: []string{"ST-6.3-conf-values"},
 		Reason: "a key of eps by C_DeriveKey as hexadecimal in the log",
-		Break: func(s *Seams) {
-			var log atomic.Pointer[slog.Logger]
-			s.MPP = func(p *mpp.Parts) { log.Store(p.Log) }
-			s.Permit = []string{token.PermitReadable}
-			rowKey := func(f cryptoki.Function, t []*pkcs11.Attribute) bool {
-				return f == cryptoki.DeriveKey && log.Load() != nil && isTrue(t, pkcs11.CKA_WRAP) && isTrue(t, pkcs11.CKA_UNWRAP)
-			}
-			readable("eps", rowKey, func(value []byte) { log.Load().Debug("derived", "key", hex.EncodeToString(value)) })(s)
-		},
+		Break: inLog(func(f cryptoki.Function, t []*pkcs11.Attribute) bool {
+			return f == cryptoki.DeriveKey && isTrue(t, pkcs11.CKA_WRAP) && isTrue(t, pkcs11.CKA_UNWRAP)
+		}),
 	},
 	{
 		Name:   "keys brought in are logged",
 		About:  "A key that the EPS brings into its HSM in clear is logged at debug level.",
 		Claims: []string{"ST-6.3-conf-values"},
 		Reason: "a key of eps by C_CreateObject as hexadecimal in the log",
-		Break:  inLog(cryptoki.CreateObject),
+		Break:  inLog(func(f cryptoki.Function, _ []*pkcs11.Attribute) bool { return f == cryptoki.CreateObject }),
 	},
 }
 
-// inLog writes the keys that one call of the EPS brings in into its log.
-func inLog(by cryptoki.Function) func(*Seams) {
+// inLog writes the keys that are wanted into the log of the EPS, at debug level.
+func inLog(wanted wish) func(*Seams) {
 	return func(s *Seams) {
 		var log atomic.Pointer[slog.Logger]
 		s.MPP = func(p *mpp.Parts) { log.Store(p.Log) }
 		s.Permit = []string{token.PermitReadable}
-		wanted := func(f cryptoki.Function, _ []*pkcs11.Attribute) bool {
-			return f == by && log.Load() != nil
-		}
-		readable("eps", wanted, func(value []byte) { log.Load().Debug("came in", "key", hex.EncodeToString(value)) })(s)
+		running := func(f cryptoki.Function, t []*pkcs11.Attribute) bool { return log.Load() != nil && wanted(f, t) }
+		readable("eps", running, func(value []byte) { log.Load().Debug("a key", "value", hex.EncodeToString(value)) })(s)
 	}
 }
 
