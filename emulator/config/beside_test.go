@@ -42,11 +42,11 @@ control: {socket: "run/%p"}
 	}
 }
 
-// Names are none, nor is a library that the loader is to look for.
+// Names are none, nor is a library that is installed nowhere, for which the loader is to look.
 func TestNamesAreNoPaths(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "epsemu.yaml")
 	text := `format: epsbench.emulator/1
-backend: {module: libsofthsm2.so}
+backend: {module: libnowhere.so}
 personality: luna-7
 fault: {scenario: link-down}
 `
@@ -57,7 +57,22 @@ fault: {scenario: link-down}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Backend.Module != "libsofthsm2.so" || c.Personality != "luna-7" || c.Fault.Scenario != "link-down" || c.Trace.File != "" {
+	if c.Backend.Module != "libnowhere.so" || c.Personality != "luna-7" || c.Fault.Scenario != "link-down" || c.Trace.File != "" {
 		t.Errorf("%+v", c)
+	}
+}
+
+// A library is found by its name where distributions put it.
+func TestALibraryIsFoundByItsName(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "epsemu.yaml")
+	if err := os.WriteFile(file, []byte("format: epsbench.emulator/1\nbackend: {module: libsofthsm2.so}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(c.Backend.Module); err != nil || !filepath.IsAbs(c.Backend.Module) || !info.Mode().IsRegular() {
+		t.Errorf("%s, %v (not there? make deps)", c.Backend.Module, err)
 	}
 }

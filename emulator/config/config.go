@@ -121,8 +121,8 @@ func Load(path string) (*Config, error) {
 }
 
 // beside makes the paths absolute: a program has a directory of its own. What may be a name
-// is a path where it has a slash or ends in .yaml; a library without a slash is left to the
-// loader, which looks in more places.
+// is a path where it has a slash or ends in .yaml; a library without a slash is sought where
+// such libraries are installed, and else left to the loader.
 func (c *Config) beside(dir string) {
 	paths := []*string{&c.Trace.File, &c.Control.Socket}
 	if c.Backend.Token != Memory {
@@ -130,6 +130,8 @@ func (c *Config) beside(dir string) {
 	}
 	if strings.Contains(c.Backend.Module, "/") {
 		paths = append(paths, &c.Backend.Module)
+	} else if c.Backend.Module != "" {
+		c.Backend.Module = installed(c.Backend.Module)
 	}
 	for _, named := range []*string{&c.Personality, &c.Fault.Scenario} {
 		if strings.Contains(*named, "/") || strings.HasSuffix(*named, ".yaml") {
@@ -144,6 +146,17 @@ func (c *Config) beside(dir string) {
 			*p = filepath.Join(dir, *p)
 		}
 	}
+}
+
+// installed is the path of a library of PKCS#11 where distributions put them; name itself
+// where it is not there.
+func installed(name string) string {
+	for _, pattern := range []string{"/usr/lib/*/pkcs11", "/usr/lib64/pkcs11", "/usr/lib/pkcs11", "/usr/local/lib/pkcs11", "/usr/lib/softhsm"} {
+		if found, _ := filepath.Glob(filepath.Join(pattern, name)); len(found) == 1 {
+			return found[0]
+		}
+	}
+	return name
 }
 
 // Parse reads the text of a file.
